@@ -1,0 +1,9 @@
+// How many descriptors the process may have. Introduced by chapter 03.
+#pragma once
+
+#include <sys/resource.h>
+
+/// Sets the soft limit RLIMIT_NOFILE to `wanted`, or to the hard limit where that is lower: getrlimit(2). Descriptors
+/// are numbered from 0 and the lowest free number is taken, so no descriptor opened after this is `wanted` or more.
+/// RLIM_INFINITY asks for as many as the system lets us have. Throws std::system_error.
+void limit_descriptors(rlim_t wanted);
