@@ -83,6 +83,17 @@ $(eval $(call diff_rule,03-select-server,04-nonblocking-fcntl))
 $(eval $(call diff_rule,04-nonblocking-fcntl,05-epoll-server))
 $(eval $(call diff_rule,05-epoll-server,06-epoll-threadpool))
 
+# --- the demonstration and the tests --------------------------------------------------------------------------------
+
+SUPPORT := $(call objects,tests/support) $(COMMON)
+
+$(BUILD)/tests/demo/demo: $(call objects,tests/demo) $(SUPPORT)
+	$(CXX) $(LDFLAGS) -o $@ $^
+
+.PHONY: demo
+demo: all $(BUILD)/tests/demo/demo
+	@$(BUILD)/tests/demo/demo $(SERVERS)
+
 # --- looking after the code -----------------------------------------------------------------------------------------
 
 SOURCES := $(sort $(shell find $(CHAPTERS) common tests -name '*.cpp' -o -name '*.h'))

@@ -1,0 +1,191 @@
+#include "tests/support/client.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <random>
+
+#include "common/check.h"
+#include "tests/support/failed.h"
+
+std::string random_bytes(std::size_t size, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::string bytes(size, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    for (std::size_t i = 0; i < std::min<std::size_t>(size, 256); ++i) bytes[i] = static_cast<char>(i);
+    return bytes;
+}
+
+std::string difference(std::string_view expected, std::string_view got) {
+    const auto [e, g] = std::mismatch(expected.begin(), expected.end(), got.begin(), got.end());
+    const auto at = e - expected.begin();
+    if (e == expected.end() && g == got.end()) return "the same";
+    if (g == got.end()) return text("only the first ", got.size(), " of ", expected.size(), " bytes");
+    if (e == expected.end()) return text(got.size() - expected.size(), " bytes too many");
+    return text("byte ", at, " is ", int(static_cast<unsigned char>(*g)), " and not ",
+                int(static_cast<unsigned char>(*e)));
+}
+
+Client::Client(const Endpoint& server, int receive_buffer)
+    : socket_(check(socket(server.address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
+      patience_(server.patience) {
+    if (receive_buffer > 0) setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    if (connect(fd(), server.address.raw(), server.address.size) < 0 && errno != EINPROGRESS) {
+        throw Failed{"connected", "a connection", std::strerror(errno)};
+    }
+    wait_or_fail(POLLOUT, "the connection");
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) throw Failed{"connected", "a connection", std::strerror(error)};
+}
+
+bool Client::wait_for(short events, milliseconds time) const {
+    const auto until = Clock::now() + time;
+    for (;;) {
+        const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
+        pollfd waiting{fd(), events, 0};
+        const int ready = poll(&waiting, 1, static_cast<int>(std::max<milliseconds::rep>(left.count(), 0)));
+        if (ready > 0) return true;
+        if (ready == 0) return false;
+    }
+}
+
+void Client::wait_or_fail(short events, const std::string& for_what) const {
+    if (!wait_for(events, patience_)) {
+        throw Failed{text("waited for ", for_what), for_what, text("nothing in ", patience_.count(), " ms")};
+    }
+}
+
+long Client::send_some(std::string_view data) {
+    const ssize_t sent = ::send(fd(), data.data(), data.size(), MSG_NOSIGNAL);
+    if (sent < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    return sent;
+}
+
+void Client::send(std::string_view data) {
+    std::size_t sent = 0;
+    while (sent < data.size()) {
+        const long count = send_some(data.substr(sent));
+        if (count < 0) {
+            throw Failed{text("sent ", data.size(), " bytes"), "a server that reads them", std::strerror(errno)};
+        }
+        sent += static_cast<std::size_t>(count);
+        if (count == 0) wait_or_fail(POLLOUT, text("room to send the last ", data.size() - sent, " bytes"));
+    }
+}
+
+std::size_t Client::send_until_stuck(std::string_view data, milliseconds quiet) {
+    std::size_t sent = 0;
+    do {
+        for (;;) {
+            const long count = send_some(data.substr(sent % data.size()));
+            if (count <= 0) break;
+            sent += static_cast<std::size_t>(count);
+        }
+    } while (wait_for(POLLOUT, quiet));
+    return sent;
+}
+
+void Client::finish_sending() {
+    shutdown(fd(), SHUT_WR);
+}
+
+std::string Client::receive_some(std::size_t size) {
+    std::string data(size, '\0');
+    for (;;) {
+        const ssize_t count = recv(fd(), data.data(), data.size(), 0);
+        if (count >= 0) {
+            data.resize(static_cast<std::size_t>(count));
+            return data;
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            throw Failed{"waited for data", "data, or an orderly end", std::strerror(errno)};
+        }
+        wait_or_fail(POLLIN, "data");
+    }
+}
+
+std::string Client::receive(std::size_t size) {
+    std::string data;
+    while (data.size() < size) {
+        std::string more;
+        try {
+            more = receive_some(size - data.size());
+        } catch (Failed& failed) {
+            failed.expected = text(size, " bytes back");
+            failed.got = text(data.size(), " bytes, then ", failed.got);
+            throw;
+        }
+        if (more.empty()) {
+            throw Failed{text("waited for ", size, " bytes"), text(size, " bytes back"),
+                         text("the end of data after ", data.size())};
+        }
+        data += more;
+    }
+    return data;
+}
+
+std::string Client::receive_all() {
+    std::string data;
+    for (;;) {
+        std::string more = receive_some(1 << 16);
+        if (more.empty()) return data;
+        data += more;
+    }
+}
+
+void Client::exchange(std::string_view data) {
+    std::size_t sent = 0;
+    std::size_t received = 0;
+    std::array<char, 1 << 16> piece{};
+    while (received < data.size()) {
+        if (sent < data.size()) {
+            const long count = send_some(data.substr(sent));
+            if (count < 0) throw Failed{"sent data", "a server that reads it", std::strerror(errno)};
+            sent += static_cast<std::size_t>(count);
+        }
+        const ssize_t count = recv(fd(), piece.data(), piece.size(), 0);
+        if (count == 0) {
+            throw Failed{text("sent ", sent, " bytes"), text(data.size(), " bytes back"),
+                         text("the end of data after ", received)};
+        }
+        if (count < 0 && errno != EAGAIN && errno != EINTR) {
+            throw Failed{text("sent ", sent, " bytes"), "their echo", std::strerror(errno)};
+        }
+        if (count > 0) {
+            const std::string_view got(piece.data(), static_cast<std::size_t>(count));
+            const std::string_view expected = data.substr(received, got.size());
+            if (got != expected) {
+                throw Failed{text("sent ", sent, " bytes"), "the same bytes, in order",
+                             text("from byte ", received, " on: ", difference(expected, got))};
+            }
+            received += got.size();
+        } else {
+            const short room = sent < data.size() ? POLLOUT : short{0};
+            wait_or_fail(static_cast<short>(POLLIN | room), text(data.size() - received, " bytes more"));
+        }
+    }
+}
+
+void Client::expect_echo(std::string_view line) {
+    send(line);
+    const std::string back = receive(line.size());
+    if (back != line) throw Failed{text("sent '", line, "'"), "the same back", text("'", back, "'")};
+}
+
+bool Client::hears_within(milliseconds time) {
+    return wait_for(POLLIN, time);
+}
+
+void Client::reset() {
+    const linger at_once{1, 0};
+    setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    socket_.reset();
+}

@@ -1,0 +1,78 @@
+// A client to test servers with: it waits for events, never longer than its patience, and says what it missed.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/address.h"
+#include "common/fd.h"
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+/// Where a server listens, and how long its clients wait for anything before they say that it does not come.
+struct Endpoint {
+    Address address;
+    milliseconds patience{10000};
+};
+
+/// `size` bytes that look random and depend on `seed` only; every byte value occurs.
+std::string random_bytes(std::size_t size, std::uint64_t seed);
+
+/// What differs between the two, for people: the first place, or the sizes.
+std::string difference(std::string_view expected, std::string_view got);
+
+/// One connection. Every call that waits throws Failed when it has waited for the endpoint's patience in vain.
+class Client {
+  public:
+    /// Connects. `receive_buffer` (bytes, 0: the kernel's own choice) is set before, so that it bounds the window.
+    explicit Client(const Endpoint& server, int receive_buffer = 0);
+
+    /// Sends all of it, waiting while there is no room.
+    void send(std::string_view data);
+
+    /// Sends as much as there is room for now, and gives how much that was; -1 when the connection is broken.
+    long send_some(std::string_view data);
+
+    /// Sends `data`, over and over, until the server has taken nothing for `quiet`; gives how many bytes went.
+    std::size_t send_until_stuck(std::string_view data, milliseconds quiet = milliseconds(100));
+
+    /// Closes the writing side only: the server reads the end of data.
+    void finish_sending();
+
+    /// Waits for exactly `size` bytes.
+    std::string receive(std::size_t size);
+
+    /// What has arrived now, at most `size` bytes; waits for at least one. Empty: the server has closed.
+    std::string receive_some(std::size_t size);
+
+    /// Receives until the server closes.
+    std::string receive_all();
+
+    /// Sends `data` and receives the echo meanwhile; throws Failed when it is not the same bytes.
+    void exchange(std::string_view data);
+
+    /// Sends `line`, waits for its echo.
+    void expect_echo(std::string_view line);
+
+    /// Whether anything (data, or the end) arrives within `time`.
+    bool hears_within(milliseconds time);
+
+    /// Closes with a reset (RST) instead of the ordinary end.
+    void reset();
+    void close() { socket_.reset(); }
+
+    [[nodiscard]] int fd() const { return socket_.get(); }
+    /// The client's own address, as the server sees it.
+    [[nodiscard]] Address address() const { return local_address(fd()); }
+
+  private:
+    bool wait_for(short events, milliseconds time) const;
+    void wait_or_fail(short events, const std::string& for_what) const;
+
+    Fd socket_;
+    milliseconds patience_;
+};

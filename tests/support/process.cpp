@@ -1,0 +1,205 @@
+#include "tests/support/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "common/check.h"
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// /proc/PID/stat behind the name, which may contain anything: state, parent, ... Empty when the process is gone.
+std::vector<std::string> stat_fields(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    const std::size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) return {};
+    std::istringstream rest(line.substr(name_end + 1));
+    std::vector<std::string> fields;
+    for (std::string field; rest >> field;) fields.push_back(field);
+    return fields;
+}
+
+std::size_t count_entries(const fs::path& folder) {
+    std::error_code error;
+    std::size_t count = 0;
+    for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator();
+         it.increment(error)) {
+        ++count;
+    }
+    return count;
+}
+
+} // namespace
+
+std::string to_string(const Ended& ended) {
+    if (ended.by_signal) return std::string("ended by signal ") + strsignal(ended.value);
+    return "exit status " + std::to_string(ended.value);
+}
+
+Process::Process(const Launch& launch) : stderr_(check(memfd_create("stderr", MFD_CLOEXEC), "memfd_create")) {
+    std::vector<char*> argv;
+    for (const std::string& word : launch.command) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+
+    std::array<int, 2> out{-1, -1};
+    check(pipe2(out.data(), O_CLOEXEC), "pipe");
+    Fd out_read(out[0]);
+    Fd out_write(out[1]);
+    const Fd null(check(open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null"));
+    const pid_t parent = getpid();
+
+    pid_ = check(fork(), "fork");
+    if (pid_ == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(126);
+        setpgid(0, 0);
+        if (launch.most_descriptors) {
+            const rlimit limit{*launch.most_descriptors, *launch.most_descriptors};
+            setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        dup2(null.get(), STDIN_FILENO);
+        dup2(launch.read_stdout ? out_write.get() : null.get(), STDOUT_FILENO);
+        dup2(stderr_.get(), STDERR_FILENO);
+        execvp(argv[0], argv.data());
+        _exit(127);
+    }
+    setpgid(pid_, pid_);
+    stdout_ = std::move(out_read);
+    pidfd_ = Fd(check(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
+}
+
+Process::~Process() {
+    const std::vector<pid_t> tree = process_tree(pid_);
+    kill(-pid_, SIGKILL);
+    for (const pid_t pid : tree) {
+        if (pid != pid_) kill(pid, SIGKILL);
+    }
+    if (!ended_) waitpid(pid_, nullptr, 0);
+}
+
+std::optional<std::string> Process::read_line(milliseconds time) {
+    const auto until = std::chrono::steady_clock::now() + time;
+    for (;;) {
+        if (const std::size_t end = unread_.find('\n'); end != std::string::npos) {
+            std::string line = unread_.substr(0, end);
+            unread_.erase(0, end + 1);
+            return line;
+        }
+        const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+        pollfd readable{stdout_.get(), POLLIN, 0};
+        if (left.count() < 0 || poll(&readable, 1, static_cast<int>(left.count())) == 0) return std::nullopt;
+        std::array<char, 4096> piece{};
+        const ssize_t count = read(stdout_.get(), piece.data(), piece.size());
+        if (count == 0 || (count < 0 && errno != EINTR)) return std::nullopt;
+        if (count > 0) unread_.append(piece.data(), static_cast<std::size_t>(count));
+    }
+}
+
+std::string Process::standard_error() const {
+    std::string all;
+    std::array<char, 4096> piece{};
+    for (;;) {
+        const ssize_t count = pread(stderr_.get(), piece.data(), piece.size(), static_cast<off_t>(all.size()));
+        if (count <= 0) return all;
+        all.append(piece.data(), static_cast<std::size_t>(count));
+    }
+}
+
+void Process::signal(int number) const {
+    kill(pid_, number);
+}
+
+std::optional<Ended> Process::wait(milliseconds time) {
+    if (ended_) return ended_;
+    const auto until = std::chrono::steady_clock::now() + time;
+    for (;;) {
+        int status = 0;
+        if (waitpid(pid_, &status, WNOHANG) == pid_) {
+            ended_ = WIFSIGNALED(status) ? Ended{true, WTERMSIG(status)} : Ended{false, WEXITSTATUS(status)};
+            return ended_;
+        }
+        const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return std::nullopt;
+        pollfd ended{pidfd_.get(), POLLIN, 0};
+        poll(&ended, 1, static_cast<int>(left.count()));
+    }
+}
+
+std::vector<pid_t> process_tree(pid_t root) {
+    std::multimap<pid_t, pid_t> children;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator("/proc", error)) {
+        const std::string name = entry.path().filename();
+        if (!std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) continue;
+        const std::vector<std::string> fields = stat_fields(std::stoi(name));
+        if (fields.size() > 1) children.emplace(std::stoi(fields[1]), std::stoi(name));
+    }
+    std::vector<pid_t> tree{root};
+    for (std::size_t i = 0; i < tree.size(); ++i) {
+        const auto [first, last] = children.equal_range(tree[i]);
+        for (auto it = first; it != last; ++it) tree.push_back(it->second);
+    }
+    return tree;
+}
+
+char process_state(pid_t pid) {
+    const std::vector<std::string> fields = stat_fields(pid);
+    return fields.empty() ? '-' : fields[0][0];
+}
+
+milliseconds cpu_time(pid_t root) {
+    long ticks = 0;
+    for (const pid_t pid : process_tree(root)) {
+        const std::vector<std::string> fields = stat_fields(pid);
+        if (fields.size() < 15) continue;
+        for (const std::size_t field : {11U, 12U, 13U, 14U}) ticks += std::stol(fields[field]); // utime ... cstime
+    }
+    return milliseconds(ticks * 1000 / sysconf(_SC_CLK_TCK));
+}
+
+std::size_t open_descriptors(pid_t pid) {
+    return count_entries("/proc/" + std::to_string(pid) + "/fd");
+}
+
+std::size_t thread_count(pid_t pid) {
+    return count_entries("/proc/" + std::to_string(pid) + "/task");
+}
+
+std::size_t private_memory(pid_t root) {
+    std::size_t kilobytes = 0;
+    for (const pid_t pid : process_tree(root)) {
+        std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+        for (std::string line; std::getline(file, line);) {
+            if (line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:")) {
+                kilobytes += std::stoul(line.substr(line.find(':') + 1));
+            }
+        }
+    }
+    return kilobytes * 1024;
+}
+
+void pause_a_millisecond() {
+    const timespec millisecond{0, 1000000};
+    nanosleep(&millisecond, nullptr);
+}

@@ -1,0 +1,28 @@
+// One of the six servers, started for a test.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/support/client.h"
+#include "tests/support/process.h"
+
+/// Starts a server on a free port and waits until it says where it listens. It ends with this object.
+class RunningServer {
+  public:
+    /// `program` is the path of the binary; `more` goes on its command line behind `--port 0`.
+    /// Throws Failed when it does not come up.
+    explicit RunningServer(const std::string& program, const std::vector<std::string>& more = {},
+                           std::optional<unsigned long> most_descriptors = {});
+
+    /// Where to connect to, for clients with this patience.
+    [[nodiscard]] Endpoint endpoint(milliseconds patience = milliseconds(10000)) const { return {address_, patience}; }
+    [[nodiscard]] const std::string& listening_line() const { return listening_line_; }
+    Process& process() { return process_; }
+    [[nodiscard]] pid_t pid() const { return process_.pid(); }
+
+  private:
+    Process process_;
+    std::string listening_line_;
+    Address address_;
+};
