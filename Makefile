@@ -13,7 +13,7 @@ override LDFLAGS  += -pthread
 
 # SANITIZE=address,undefined or SANITIZE=thread builds everything once more, into a folder of its own.
 comma := ,
-ifdef SANITIZE
+ifneq ($(SANITIZE),)
 BUILD   := build/$(subst $(comma),-,$(SANITIZE))
 SERVERS := $(CHAPTERS:%=$(BUILD)/%/server)
 override CXXFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -27,7 +27,7 @@ override CXXFLAGS += -Werror
 endif
 
 # As many jobs as there are processors, unless -j says otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += --jobs=$(shell nproc)
 endif
 
@@ -90,14 +90,57 @@ SUPPORT := $(call objects,tests/support) $(COMMON)
 $(BUILD)/tests/demo/demo: $(call objects,tests/demo) $(SUPPORT)
 	$(CXX) $(LDFLAGS) -o $@ $^
 
-.PHONY: demo
-demo: all $(BUILD)/tests/demo/demo
+.PHONY: demo demo-program
+demo-program: $(BUILD)/tests/demo/demo
+demo: all demo-program
 	@$(BUILD)/tests/demo/demo $(SERVERS)
+
+TEST_MAIN := $(BUILD)/tests/main.o
+$(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT)
+$(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
+$(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
+	$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS)
+
+# Version 3 of Catch2 has a library, version 2 has none.
+CATCH_LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/null 2>/dev/null && echo -lCatch2)
+
+# All chapters, unless CHAPTER is given on the command line.
+TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(CHAPTERS))
+
+.PHONY: test test-programs
+test:
+	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3
+	@$(MAKE) --no-print-directory test-programs
+	@tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+
+# The clients of the server tests need no sanitizer, so there is one program of them.
+test-programs: $(SERVERS) $(BUILD)/tests/unit-tests
+	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests)
+ifeq ($(SANITIZE),)
+test-programs: $(BUILD)/tests/server-tests
+endif
 
 # --- looking after the code -----------------------------------------------------------------------------------------
 
 SOURCES := $(sort $(shell find $(CHAPTERS) common tests -name '*.cpp' -o -name '*.h'))
-SCRIPTS := $(sort $(shell find tests .ci -name '*.sh' -o -path '.ci/run'))
+SCRIPTS := $(sort $(shell find tests .ci -name '*.sh') .ci/run)
+
+# clang-tidy's verdict on a file is kept until the file, a header or the rules change.
+TIDY := $(patsubst %.cpp,build/lint/%.ok,$(filter %.cpp,$(SOURCES)))
+build/lint/%.ok: %.cpp .clang-tidy $(filter %.h,$(SOURCES))
+	@mkdir -p $(@D)
+	@echo 'clang-tidy $<'
+	@clang-tidy --quiet $< -- -std=c++20 -I. 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+.PHONY: lint lint-tools
+lint-tools:
+	@tests/need.sh clang-format clang-tidy shellcheck catch2
+lint: lint-tools
+	@clang-format --dry-run -Werror $(SOURCES)
+	@shellcheck $(SCRIPTS)
+	@$(MAKE) --no-print-directory $(TIDY)
+	@echo 'clang-format, clang-tidy and shellcheck find nothing'
 
 .PHONY: format
 format:
@@ -109,4 +152,20 @@ clean:
 
 .PHONY: help
 help:
-	@echo 'make                       builds all six servers: NN-name/server'
+	@echo 'make                       build all six servers; the server of 03 is then 03-select-server/server'
+	@echo 'make 03                    build one; so does make typed in its folder'
+	@echo 'make run CHAPTER=03        build and start one, on port 7007; PORT=7100 and ARGS="--verbose" change that'
+	@echo 'make demo                  let all six meet the same difficult clients, and see who gets served'
+	@echo 'make diff-04               what chapter 04 changed in the server of chapter 03'
+	@echo 'make test                  test everything; CHAPTER=03 tests one server'
+	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
+	@echo 'make format                bring the code into the style'
+	@echo 'make clean                 remove all that was built'
+	@echo
+	@echo 'SANITIZE=address,undefined or SANITIZE=thread, behind any of them, builds into a folder of its own.'
+
+# A word that is none of the above.
+.DEFAULT:
+	@echo "make: there is no '$@' here. What there is:" >&2
+	@$(MAKE) --no-print-directory help >&2
+	@exit 2

@@ -52,7 +52,7 @@ void Connection::on_writable() {
     sent_ += static_cast<std::size_t>(taken);
     narrate("fd ", fd(), ": room for ", taken, " bytes more, ", unsent_.size() - sent_, " still kept");
     if (sent_ == unsent_.size()) {
-        unsent_ = {}; // gives the memory back, as clear() would not
+        unsent_ = std::vector<char>(); // gives the memory back; clear() and = {} would not
         interest_ = Interest::read;
     }
 }

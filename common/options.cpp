@@ -33,14 +33,14 @@ std::optional<int> parse_number(std::string_view text, const NumberOption& optio
 void print_help(const char* program, std::span<const NumberOption> numbers) {
     std::cout << "An echo server (RFC 862 over TCP): every byte that a client sends comes back, in order.\n\n"
               << "usage: " << program << " [options]\n\n"
-              << "  --host ADDRESS   where to listen: an IPv4 or IPv6 literal (default 127.0.0.1)\n";
+              << "  --host ADDRESS    where to listen: an IPv4 or IPv6 literal (default 127.0.0.1)\n";
     for (const NumberOption& option : numbers) {
         std::string left = "--" + std::string(option.name) + " N";
-        left.resize(std::max<std::size_t>(left.size(), 17), ' ');
+        left.resize(std::max<std::size_t>(left.size(), 18), ' ');
         std::cout << "  " << left << option.meaning << " (default " << *option.value << ")\n";
     }
-    std::cout << "  --verbose        narrate on stderr what happens, a line an event\n"
-              << "  --help           print this\n\n"
+    std::cout << "  --verbose         narrate on stderr what happens, a line an event\n"
+              << "  --help            print this\n\n"
               << "SIGINT (Ctrl-C) or SIGTERM stops it: what was read is delivered, for 5 seconds at most.\n"
               << "A second signal ends it at once.\n";
 }
@@ -61,7 +61,7 @@ Options parse_options(int argc, char* argv[], std::span<const NumberOption> more
     numbers.insert(numbers.end(), more.begin(), more.end());
 
     std::string allowed = "--host";
-    for (const NumberOption& option : numbers) allowed += " --" + std::string(option.name);
+    for (const NumberOption& option : numbers) allowed.append(" --").append(option.name);
     allowed += " --verbose --help";
 
     for (int i = 1; i < argc; ++i) {

@@ -1,7 +1,9 @@
 #include "tests/support/client.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,16 +83,35 @@ void Client::send(std::string_view data) {
     }
 }
 
-std::size_t Client::send_until_stuck(std::string_view data, milliseconds quiet) {
+std::size_t Client::send_until_stuck(std::string_view data, milliseconds quiet, std::size_t most) {
     std::size_t sent = 0;
-    do {
-        for (;;) {
-            const long count = send_some(data.substr(sent % data.size()));
-            if (count <= 0) break;
-            sent += static_cast<std::size_t>(count);
+    while (wait_for(POLLOUT, quiet)) {
+        const long count = send_some(data.substr(sent % data.size()));
+        if (count < 0) throw Failed{"sent without reading", "a server that waits", std::strerror(errno)};
+        sent += static_cast<std::size_t>(count);
+        if (sent >= most) {
+            throw Failed{text("sent ", sent, " bytes without reading one"), "a server that stops reading before that",
+                         "it took them all: it must be keeping them"};
         }
-    } while (wait_for(POLLOUT, quiet));
+    }
     return sent;
+}
+
+std::string Client::receive_rest() {
+    std::string data;
+    std::array<char, 1 << 16> piece{};
+    for (;;) {
+        wait_or_fail(POLLIN, text("the end, after ", data.size(), " bytes"));
+        const ssize_t count = recv(fd(), piece.data(), piece.size(), 0);
+        if (count > 0) data.append(piece.data(), static_cast<std::size_t>(count));
+        if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return data;
+    }
+}
+
+std::size_t Client::unacknowledged() const {
+    int bytes = 0;
+    check(ioctl(fd(), SIOCOUTQ, &bytes), "ioctl SIOCOUTQ");
+    return static_cast<std::size_t>(bytes);
 }
 
 void Client::finish_sending() {

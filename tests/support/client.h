@@ -37,8 +37,16 @@ class Client {
     /// Sends as much as there is room for now, and gives how much that was; -1 when the connection is broken.
     long send_some(std::string_view data);
 
-    /// Sends `data`, over and over, until the server has taken nothing for `quiet`; gives how many bytes went.
-    std::size_t send_until_stuck(std::string_view data, milliseconds quiet = milliseconds(100));
+    /// Sends `data`, over and over, until the server has taken nothing for `quiet`; gives how many bytes went. Throws
+    /// Failed when it has taken `most` and would take more.
+    std::size_t send_until_stuck(std::string_view data, milliseconds quiet = milliseconds(100),
+                                 std::size_t most = 128 << 20);
+
+    /// Receives until the server closes or resets the connection.
+    std::string receive_rest();
+
+    /// How many of the bytes sent the server's kernel has not acknowledged yet (SIOCOUTQ).
+    [[nodiscard]] std::size_t unacknowledged() const;
 
     /// Closes the writing side only: the server reads the end of data.
     void finish_sending();

@@ -168,14 +168,15 @@ char process_state(pid_t pid) {
     return fields.empty() ? '-' : fields[0][0];
 }
 
-milliseconds cpu_time(pid_t root) {
-    long ticks = 0;
+std::chrono::microseconds cpu_time(pid_t root) {
+    std::chrono::nanoseconds sum{0};
     for (const pid_t pid : process_tree(root)) {
-        const std::vector<std::string> fields = stat_fields(pid);
-        if (fields.size() < 15) continue;
-        for (const std::size_t field : {11U, 12U, 13U, 14U}) ticks += std::stol(fields[field]); // utime ... cstime
+        clockid_t clock = 0;
+        timespec used{};
+        if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) continue; // it has ended
+        sum += std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
     }
-    return milliseconds(ticks * 1000 / sysconf(_SC_CLK_TCK));
+    return std::chrono::duration_cast<std::chrono::microseconds>(sum);
 }
 
 std::size_t open_descriptors(pid_t pid) {

@@ -63,8 +63,8 @@ std::vector<pid_t> process_tree(pid_t pid);
 /// The state letter of /proc/PID/stat: 'R', 'S', 'Z' ...; '-' when there is no such process.
 char process_state(pid_t pid);
 
-/// CPU time used so far by `pid` and its descendants, in all threads, with what its ended children used.
-std::chrono::milliseconds cpu_time(pid_t pid);
+/// CPU time used so far by `pid` and its descendants, in all their threads.
+std::chrono::microseconds cpu_time(pid_t pid);
 
 /// How many descriptors the process has open.
 std::size_t open_descriptors(pid_t pid);

@@ -1,0 +1,20 @@
+#include "tests/cases/case.h"
+
+RunningServer& Subject::start(const std::vector<std::string>& more, std::optional<unsigned long> most_descriptors) {
+    server_.reset();
+    server_ = std::make_unique<RunningServer>(program_, more, most_descriptors);
+    return *server_;
+}
+
+void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got) {
+    if (!holds) throw Failed{did, expected, got};
+}
+
+std::vector<Case> all_cases() {
+    std::vector<Case> all;
+    for (const auto& some : {echo_cases(), waiting_cases(), trouble_cases(), resource_cases(), stopping_cases(),
+                             command_line_cases(), tool_cases()}) {
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+}

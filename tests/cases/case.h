@@ -1,0 +1,59 @@
+// A black-box case: what clients do to a server, and what they must get. The same cases are played against every
+// server.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/client.h"
+#include "tests/support/failed.h"
+#include "tests/support/running_server.h"
+
+/// The server that a case is played against.
+class Subject {
+  public:
+    /// `program` is started anew for each case; its clients wait for `patience` at most.
+    Subject(std::string program, milliseconds patience) : program_(std::move(program)), patience_(patience) {}
+
+    /// Starts the server; one that runs already is ended first.
+    RunningServer& start(const std::vector<std::string>& more = {}, std::optional<unsigned long> most_descriptors = {});
+
+    [[nodiscard]] RunningServer& server() const { return *server_; }
+    [[nodiscard]] Endpoint endpoint() const { return server_->endpoint(patience_); }
+    [[nodiscard]] Client connect(int receive_buffer = 0) const { return Client(endpoint(), receive_buffer); }
+    [[nodiscard]] const std::string& program() const { return program_; }
+    [[nodiscard]] milliseconds patience() const { return patience_; }
+
+  private:
+    std::string program_;
+    milliseconds patience_;
+    std::unique_ptr<RunningServer> server_;
+};
+
+struct Case {
+    std::string name;    ///< short, and stable: exceptions and exercises name it
+    std::string promise; ///< what holds, as a sentence
+    void (*play)(Subject&);
+};
+
+/// Thrown by a case that cannot be played on this machine.
+struct Skipped {
+    std::string why;
+};
+
+/// Throws Failed unless `holds`.
+void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got);
+
+// The cases by subject, each in the file of that name.
+std::vector<Case> echo_cases();         // every byte comes back
+std::vector<Case> waiting_cases();      // who waits for whom
+std::vector<Case> trouble_cases();      // clients and signals that do what they like
+std::vector<Case> resource_cases();     // memory, descriptors, processes, CPU
+std::vector<Case> stopping_cases();     // SIGINT and SIGTERM
+std::vector<Case> command_line_cases(); // options and messages
+std::vector<Case> tool_cases();         // nc, socat and others as clients; strace as the witness
+
+/// All of them, in this order.
+std::vector<Case> all_cases();

@@ -1,0 +1,170 @@
+// Memory, descriptors, processes, CPU: what clients cost, and that it is given back.
+#include <signal.h>
+
+#include <algorithm>
+
+#include "tests/cases/case.h"
+#include "tests/support/crowd.h"
+
+namespace {
+
+constexpr milliseconds look(300); // how long the CPU is watched
+
+/// Throws Failed when the server uses more than a tenth of a CPU while it has nothing to do.
+void expect_no_spin(Subject& subject, const std::string& situation) {
+    const auto before = cpu_time(subject.server().pid());
+    const auto start = Clock::now();
+    while (Clock::now() - start < look) pause_a_millisecond();
+    const auto used = cpu_time(subject.server().pid()) - before;
+    expect(used < look / 10, situation, "a server that waits without using the CPU",
+           text(used.count() / 1000, " ms of CPU time in ", look.count(), " ms"));
+}
+
+void idle_costs_no_cpu(Subject& subject) {
+    subject.start();
+    expect_no_spin(subject, "nobody is connected");
+    const Client silent = subject.connect();
+    expect_no_spin(subject, "a client is connected and silent");
+}
+
+void room_costs_no_cpu(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    client.exchange(random_bytes(4 << 20, 8));
+    expect_no_spin(subject, "a client has got 4 MiB back and is silent now");
+}
+
+void memory_is_bounded(Subject& subject) {
+    subject.start();
+    constexpr int count = 8;
+    std::vector<Client> deaf;
+    for (int i = 0; i < count; ++i) deaf.push_back(subject.connect());
+    deaf.front().expect_echo("x");
+    const std::size_t before = private_memory(subject.server().pid());
+    std::size_t sent = 0;
+    for (Client& client : deaf) sent += client.send_until_stuck(random_bytes(1 << 16, 9), milliseconds(50));
+    expect_no_spin(subject, "8 clients send and do not read");
+    const std::size_t after = private_memory(subject.server().pid());
+    const std::size_t bound = count * std::size_t{128 * 1024} + (2 << 20);
+    expect(after < before + bound, text("8 clients sent ", sent, " bytes in all and read none"),
+           text("a server that holds 64 KiB for each at most (it may grow by ", bound / 1024, " KiB)"),
+           text("it grew by ", (after - before) / 1024, " KiB"));
+}
+
+void nothing_lost_after_a_stall(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    const std::string data = random_bytes(1 << 20, 10);
+    const std::size_t sent = client.send_until_stuck(data);
+    for (std::size_t got = 0; got < sent;) {
+        const std::string piece =
+            client.receive_some(std::min<std::size_t>(data.size() - got % data.size(), sent - got));
+        expect(!piece.empty(), text("sent ", sent, " bytes without reading, then read"), "all of them",
+               text("the end of data after ", got));
+        const std::string expected = data.substr(got % data.size(), piece.size());
+        expect(piece == expected, "sent without reading, then read", "the same bytes",
+               text("from byte ", got, " on: ", difference(expected, piece)));
+        got += piece.size();
+    }
+    client.expect_echo("and on\n");
+}
+
+/// More clients come than there is room for. The CPU rests while the others wait; then those that have been served
+/// leave, and so on until the last one has been served.
+void serve_more_than_there_is_room_for(Subject& subject, std::size_t size) {
+    Crowd crowd(subject.endpoint(), size);
+    if (crowd.wait_for_lines(milliseconds(500)) < size) {
+        const std::string situation =
+            text(size, " clients are connected, ", crowd.served(), " have been served and the rest wait");
+        const auto ended = subject.server().process().wait(milliseconds(0));
+        expect(!ended, situation, "a server that goes on", ended ? to_string(*ended) : "");
+        expect_no_spin(subject, situation);
+    }
+    crowd.serve_and_leave();
+    subject.connect().expect_echo("and a late one\n");
+}
+
+void out_of_descriptors(Subject& subject) {
+    subject.start({}, 24);
+    serve_more_than_there_is_room_for(subject, 60);
+}
+
+void more_than_a_set_holds(Subject& subject) {
+    subject.start();
+    serve_more_than_there_is_room_for(subject, 1100);
+}
+
+void all_is_given_back(Subject& subject) {
+    RunningServer& server = subject.start();
+    const std::size_t descriptors = open_descriptors(server.pid());
+    const std::size_t threads = thread_count(server.pid());
+    for (int i = 0; i < 30; ++i) {
+        Client client = subject.connect();
+        client.expect_echo("hello\n");
+        if (i % 2 == 0) client.reset();
+    }
+    eventually([&] { return open_descriptors(server.pid()) == descriptors && process_tree(server.pid()).size() == 1; },
+               subject.patience());
+    const std::string did = "30 clients have come and gone";
+    expect(open_descriptors(server.pid()) == descriptors, did, text(descriptors, " open descriptors, as before"),
+           text(open_descriptors(server.pid())));
+    expect(thread_count(server.pid()) == threads, did, text(threads, " threads, as before"),
+           text(thread_count(server.pid())));
+    std::string states;
+    for (const pid_t pid : process_tree(server.pid())) states += process_state(pid);
+    expect(states.size() == 1, did, "no child process left, and no zombie", "processes in the states " + states);
+}
+
+void one_descriptor_a_client(Subject& subject) {
+    RunningServer& server = subject.start();
+    const std::size_t before = open_descriptors(server.pid());
+    Client client = subject.connect();
+    client.expect_echo("hello\n");
+    // Either the process has the client's descriptor itself, or a child has it and the parent does not keep a copy.
+    const std::vector<pid_t> tree = process_tree(server.pid());
+    const std::size_t here = open_descriptors(server.pid()) - before;
+    const std::size_t expected = tree.size() == 1 ? 1 : 0;
+    expect(here == expected, "a client is connected",
+           text(expected, " descriptors for it in the process that accepts (", tree.size() - 1, " children)"),
+           text(here));
+}
+
+void a_child_killed(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client other = subject.connect();
+    other.expect_echo("one\n");
+    const std::vector<pid_t> before = process_tree(server.pid());
+    Client client = subject.connect();
+    client.expect_echo("two\n");
+    const std::vector<pid_t> after = process_tree(server.pid());
+    if (after.size() == before.size()) return; // no process per client: there is none to kill
+    kill(after.back(), SIGKILL);
+    expect(client.receive_rest().empty(), "its process was killed", "the end of the connection", "data");
+    other.expect_echo("still here\n");
+    subject.connect().expect_echo("a new one\n");
+    expect(eventually([&] { return process_tree(server.pid()).size() == before.size(); }, subject.patience()),
+           "a child was killed", "that it is reaped", "a zombie");
+}
+
+} // namespace
+
+std::vector<Case> resource_cases() {
+    return {
+        {"idle costs no CPU", "a server that nobody asks anything uses no CPU", idle_costs_no_cpu},
+        {"room costs no CPU", "when all is sent, the room to send more does not keep the server busy",
+         room_costs_no_cpu},
+        {"memory is bounded", "clients that never read do not grow the server's memory, nor keep its CPU busy",
+         memory_is_bounded},
+        {"nothing lost after a stall", "what did not fit is sent, exactly, when the client reads again",
+         nothing_lost_after_a_stall},
+        {"out of descriptors",
+         "with no descriptor left the waiting clients wait without a spin, and are served when others leave",
+         out_of_descriptors},
+        {"more than a set holds", "the same with more clients than select's sets hold", more_than_a_set_holds},
+        {"all is given back", "clients that have left leave no descriptor, process, zombie or thread behind",
+         all_is_given_back},
+        {"one descriptor a client", "a process that forks does not keep its copy of the client's descriptor",
+         one_descriptor_a_client},
+        {"a child killed", "a killed child ends its own client's connection only", a_child_killed},
+    };
+}

@@ -1,0 +1,180 @@
+// SIGINT and SIGTERM: stop accepting, deliver what was read, exit 0 within 5 seconds; a second signal ends it at once.
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/cases/case.h"
+
+namespace {
+
+const milliseconds soon(3000); // well below the 5 seconds after which a server ends by itself
+const milliseconds limit(8000);
+
+void expect_exit_0(Subject& subject, milliseconds within, const std::string& did) {
+    const auto ended = subject.server().process().wait(within);
+    expect(ended && !ended->by_signal && ended->value == 0, did, text("exit status 0 within ", within.count(), " ms"),
+           ended ? to_string(*ended) : "it still runs");
+    const std::string errors = subject.server().process().standard_error();
+    expect(errors.empty(), did, "nothing on standard error", "'" + errors + "'");
+}
+
+void stops_at(Subject& subject, int signal, const std::string& name) {
+    RunningServer& server = subject.start();
+    subject.connect().expect_echo("hello\n");
+    server.process().signal(signal);
+    expect_exit_0(subject, soon, "the server got " + name + " while nobody was connected");
+
+    subject.start();
+    Client silent = subject.connect();
+    silent.expect_echo("hello\n");
+    const std::vector<pid_t> processes = process_tree(subject.server().pid());
+    subject.server().process().signal(signal);
+    expect_exit_0(subject, soon, "the server got " + name + " while a silent client was connected");
+    expect(silent.receive_rest().empty(), "was connected and silent", "the end of data", "data");
+    for (const pid_t pid : processes) {
+        expect(process_state(pid) == '-', "the server has exited", "that none of its processes is left",
+               text("process ", pid, " in state ", process_state(pid)));
+    }
+    try {
+        const Client late = subject.connect();
+    } catch (const Failed&) {
+        return;
+    }
+    throw Failed{"connected after the server had stopped", "connection refused", "a connection"};
+}
+
+void sigterm(Subject& subject) {
+    stops_at(subject, SIGTERM, "SIGTERM");
+}
+
+void sigint(Subject& subject) {
+    stops_at(subject, SIGINT, "SIGINT");
+}
+
+/// Bytes that have arrived in the server's kernel for the client and that the server has not read: the receive queue
+/// that /proc/net/tcp shows for the server's end of the connection.
+std::size_t unread_by_server(const Client& client, const Endpoint& server) {
+    const auto port_of = [](const Address& address) {
+        const std::string name = to_string(address);
+        return std::stoul(name.substr(name.rfind(':') + 1));
+    };
+    std::ifstream table("/proc/net/tcp");
+    std::string line;
+    std::getline(table, line);
+    while (std::getline(table, line)) {
+        std::istringstream fields(line);
+        std::string slot;
+        std::string local;
+        std::string remote;
+        std::string state;
+        std::string queues;
+        fields >> slot >> local >> remote >> state >> queues;
+        if (std::stoul(local.substr(9), nullptr, 16) == port_of(server.address) &&
+            std::stoul(remote.substr(9), nullptr, 16) == port_of(client.address())) {
+            return std::stoul(queues.substr(9), nullptr, 16);
+        }
+    }
+    throw Failed{"looked into /proc/net/tcp", "the connection", "no such line"};
+}
+
+void delivers_what_was_read(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client client = subject.connect(4096);
+    const std::string data = random_bytes(1 << 20, 11);
+    const std::size_t sent = client.send_until_stuck(data, milliseconds(200));
+    const std::size_t read = sent - client.unacknowledged() - unread_by_server(client, subject.endpoint());
+
+    server.process().signal(SIGTERM);
+    const std::string back = client.receive_rest();
+    std::string expected;
+    while (expected.size() < back.size()) expected += data.substr(0, back.size() - expected.size());
+    expect(back.size() >= read && back == expected,
+           text("sent ", sent, " bytes without reading, of which the server had read ", read,
+                " when it got SIGTERM; then read to the end"),
+           "all that the server had read", text(back.size(), " bytes, ", difference(expected, back)));
+    expect_exit_0(subject, soon, "the client has taken its data");
+}
+
+void delivers_what_it_thinks_about(Subject& subject) {
+    RunningServer& server = subject.start({"--think", "300"});
+    Client client = subject.connect();
+    client.send("a hard question\n");
+    // Once the question has left the receive queue the server has read it, and thinks.
+    eventually([&] { return client.unacknowledged() == 0 && unread_by_server(client, subject.endpoint()) == 0; });
+    server.process().signal(SIGTERM);
+    const std::string back = client.receive_all();
+    expect(back == "a hard question\n", "asked, and the server got SIGTERM before the answer", "the answer",
+           "'" + back + "'");
+    expect_exit_0(subject, soon, "the last answer is given");
+}
+
+void five_seconds_at_most(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.send_until_stuck(random_bytes(1 << 16, 12));
+    const auto start = Clock::now();
+    server.process().signal(SIGTERM);
+    expect_exit_0(subject, limit, "the server got SIGTERM while a client did not take its data");
+    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    expect(took > milliseconds(4500), "did not take its data", "that the server waits 5 seconds for it",
+           text("the server ended after ", took.count(), " ms"));
+}
+
+void second_signal(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.send_until_stuck(random_bytes(1 << 16, 13));
+    const std::vector<pid_t> processes = process_tree(server.pid());
+    server.process().signal(SIGTERM);
+    // The first one has been handled when the default action is back in place: SigCgt of /proc/PID/status no longer
+    // has it.
+    const auto caught = [&] {
+        std::ifstream status("/proc/" + std::to_string(server.pid()) + "/status");
+        for (std::string line; std::getline(status, line);) {
+            if (line.starts_with("SigCgt:")) {
+                return (std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1) != 0;
+            }
+        }
+        return false;
+    };
+    eventually([&] { return !caught(); });
+    server.process().signal(SIGINT);
+    const auto ended = server.process().wait(soon);
+    expect(ended && ended->by_signal, "the server got SIGTERM and then SIGINT", "that the second one ends it at once",
+           ended ? to_string(*ended) : "it still runs");
+    expect(eventually([&] { return process_state(processes.back()) == '-'; }, soon), "the server has ended",
+           "that none of its processes is left", text("process ", processes.back(), " runs on"));
+}
+
+void same_port_again(Subject& subject) {
+    subject.start();
+    const std::string line = subject.server().listening_line();
+    const std::string port = line.substr(line.rfind(':') + 1);
+    {
+        Client client = subject.connect();
+        client.expect_echo("hello\n");
+        subject.server().process().signal(SIGTERM); // the server closes first, so its end goes into TIME_WAIT
+        expect(client.receive_rest().empty(), "was connected when the server stopped", "the end of data", "data");
+    }
+    expect_exit_0(subject, soon, "the server got SIGTERM");
+    subject.start({"--port", port});
+    subject.connect().expect_echo("hello again\n");
+}
+
+} // namespace
+
+std::vector<Case> stopping_cases() {
+    return {
+        {"stops at SIGTERM", "SIGTERM ends it with exit status 0, clients or not, and leaves no process", sigterm},
+        {"stops at SIGINT", "and so does SIGINT (Ctrl-C)", sigint},
+        {"delivers what was read", "stopped, it still delivers every byte that it had read", delivers_what_was_read},
+        {"delivers what it thinks about", "stopped while it thinks, it still gives that answer",
+         delivers_what_it_thinks_about},
+        {"five seconds at most", "it waits 5 seconds, not longer, for a client that does not take its data",
+         five_seconds_at_most},
+        {"second signal", "a second signal ends it at once", second_signal},
+        {"same port again", "it can be started again at once on the same port (SO_REUSEADDR)", same_port_again},
+    };
+}

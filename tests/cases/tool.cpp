@@ -1,0 +1,167 @@
+// Other people's clients, and strace as the witness.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/cases/case.h"
+#include "tests/support/crowd.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool installed(const std::string& program) {
+    std::istringstream path(getenv("PATH") != nullptr ? getenv("PATH") : "");
+    for (std::string folder; std::getline(path, folder, ':');) {
+        if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+    }
+    return false;
+}
+
+/// Runs `command` in bash with HOST and PORT set, and expects all of "hello\nhow are you\n" back.
+void talk_through(Subject& subject, const std::string& program, const std::string& command) {
+    if (!installed(program)) throw Skipped{program + " is not installed"};
+    subject.start();
+    const std::string line = subject.server().listening_line();
+    const std::string script = "HOST=127.0.0.1 PORT=" + line.substr(line.rfind(':') + 1) + "; " + command;
+    Process client({{"bash", "-c", script}, {}, true});
+    std::string back;
+    while (const auto got = client.read_line(subject.patience())) back += *got + "\n";
+    const std::string expected = "hello\nhow are you\n";
+    expect(back == expected, "ran " + command, "both lines back",
+           "'" + back + "'; its standard error: '" + client.standard_error() + "'");
+}
+
+void netcat(Subject& subject) {
+    if (!installed("nc.openbsd")) throw Skipped{"netcat-openbsd is not installed"};
+    talk_through(subject, "nc.openbsd", "printf 'hello\\nhow are you\\n' | nc.openbsd -N $HOST $PORT");
+}
+
+void ncat(Subject& subject) {
+    talk_through(subject, "ncat", "printf 'hello\\nhow are you\\n' | ncat $HOST $PORT");
+}
+
+void socat(Subject& subject) {
+    talk_through(subject, "socat", "printf 'hello\\nhow are you\\n' | socat -t 5 - TCP:$HOST:$PORT");
+}
+
+void bash(Subject& subject) {
+    talk_through(subject, "bash", "exec 3<>/dev/tcp/$HOST/$PORT; printf 'hello\\nhow are you\\n' >&3; head -n 2 <&3");
+}
+
+void python(Subject& subject) {
+    talk_through(subject, "python3",
+                 "python3 -c 'import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2]))); "
+                 "s.sendall(b\"hello\\nhow are you\\n\"); s.shutdown(socket.SHUT_WR); "
+                 "print(b\"\".join(iter(lambda: s.recv(100), b\"\")).decode(), end=\"\")' $HOST $PORT");
+}
+
+/// How often each system call was made: strace -c's table.
+struct Calls {
+    std::string table;
+    [[nodiscard]] long count(const std::string& call, bool errors = false) const {
+        std::istringstream lines(table);
+        for (std::string line; std::getline(lines, line);) {
+            std::istringstream fields(line);
+            std::vector<std::string> words;
+            for (std::string word; fields >> word;) words.push_back(word);
+            if (words.size() >= 5 && words.back() == call) {
+                return errors ? (words.size() == 6 ? std::stol(words[4]) : 0) : std::stol(words[3]);
+            }
+        }
+        return 0;
+    }
+};
+
+/// What strace -c counted while `clients` clients sent `rounds` messages each, and left.
+Calls count_calls(Subject& subject, std::size_t clients, int rounds) {
+    if (!installed("strace")) throw Skipped{"strace is not installed"};
+    const fs::path record = fs::temp_directory_path() / text("strace-", getpid());
+    Process traced({{"strace", "-f", "-c", "-o", record, subject.program(), "--port", "0"}, {}, true});
+    const auto line = traced.read_line(milliseconds(20000));
+    if (!line) throw Skipped{"strace does not work here: " + traced.standard_error()};
+    const int port = std::stoi(line->substr(line->rfind(':') + 1));
+    const Endpoint server{parse_address("127.0.0.1", static_cast<std::uint16_t>(port)).value(), subject.patience()};
+    {
+        const std::string message = "a message of the ordinary kind\n";
+        std::vector<Client> crowd;
+        for (std::size_t i = 0; i < clients; ++i) crowd.emplace_back(server);
+        for (int round = 0; round < rounds; ++round) {
+            for (Client& client : crowd) client.send(message);
+            for (Client& client : crowd) client.receive(message.size());
+        }
+        for (Client& client : crowd) client.finish_sending();
+        for (Client& client : crowd) client.receive_all();
+    }
+    kill(process_tree(traced.pid()).at(1), SIGTERM); // the server; strace ends with it
+    if (!traced.wait(milliseconds(20000))) throw Skipped{"strace does not end"};
+    std::ostringstream all;
+    all << std::ifstream(record).rdbuf();
+    fs::remove(record);
+    return {all.str()};
+}
+
+constexpr int clients = 50;
+constexpr int messages = clients * 20;
+
+/// How often the calls are made for `messages` messages of 50 clients, without what it takes to start, to connect, to
+/// leave and to stop: the difference between a run with 30 rounds and one with 10.
+class CallsForMessages {
+  public:
+    explicit CallsForMessages(Subject& subject)
+        : few_(count_calls(subject, clients, 10)), many_(count_calls(subject, clients, 30)) {}
+
+    [[nodiscard]] long count(const std::string& call, bool errors = false) const {
+        return many_.count(call, errors) - few_.count(call, errors);
+    }
+
+    void expect_about(const std::string& call, long expected) const {
+        const long got = count(call);
+        expect(got >= expected - 5 && got <= expected + 5, did, text("about ", expected, " calls of ", call),
+               text(got, "\n", many_.table));
+    }
+
+    const std::string did = text(clients, " clients sent ", messages, " messages under strace -c");
+
+  private:
+    Calls few_;
+    Calls many_;
+};
+
+void one_read_one_write(Subject& subject) {
+    const CallsForMessages calls(subject);
+    calls.expect_about("read", messages);
+    calls.expect_about("write", messages);
+    expect(calls.count("read", true) <= 5, calls.did, "no read that only sees EAGAIN",
+           text(calls.count("read", true), " failed reads"));
+}
+
+void few_waits(Subject& subject) {
+    const CallsForMessages calls(subject);
+    const long waits = calls.count("epoll_wait") + calls.count("select") + calls.count("pselect6");
+    expect(waits > 0 && waits < messages, calls.did, "fewer waits than messages, as one finds several clients ready",
+           text(waits, " waits"));
+}
+
+void interest_told_once(Subject& subject) {
+    CallsForMessages(subject).expect_about("epoll_ctl", 0);
+}
+
+} // namespace
+
+std::vector<Case> tool_cases() {
+    return {
+        {"nc", "nc -N gets its bytes back", netcat},
+        {"ncat", "ncat gets its bytes back", ncat},
+        {"socat", "socat gets its bytes back", socat},
+        {"bash", "bash's /dev/tcp gets its bytes back", bash},
+        {"python", "Python's socket gets its bytes back", python},
+        {"one read, one write", "a message takes one read and one write", one_read_one_write},
+        {"few waits", "one wait finds several clients ready", few_waits},
+        {"interest told once", "a client's interest is told to epoll once, not for each message", interest_told_once},
+    };
+}

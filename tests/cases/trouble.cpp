@@ -1,0 +1,102 @@
+// Clients and signals that do what they like: none of it may cost another client anything, or end the server.
+#include <signal.h>
+
+#include "tests/cases/case.h"
+
+namespace {
+
+void expect_alive(Subject& subject, const std::string& after) {
+    const auto ended = subject.server().process().wait(milliseconds(0));
+    expect(!ended, after, "a server that goes on", ended ? to_string(*ended) : "");
+    try {
+        subject.connect().expect_echo("still there?\n");
+    } catch (Failed& failed) {
+        failed.did = after + "; then another client " + failed.did;
+        throw;
+    }
+}
+
+void reset_before_a_word(Subject& subject) {
+    subject.start();
+    for (int i = 0; i < 5; ++i) subject.connect().reset();
+    expect_alive(subject, "5 clients connected and reset the connection at once");
+}
+
+void reset_after_a_word(Subject& subject) {
+    subject.start();
+    for (int i = 0; i < 5; ++i) {
+        Client client = subject.connect();
+        client.expect_echo("hello\n");
+        client.send("good");
+        client.reset();
+    }
+    expect_alive(subject, "5 clients reset the connection in the middle of a conversation");
+}
+
+void reset_with_a_lot_unread(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    client.send_until_stuck(random_bytes(1 << 16, 6));
+    client.reset();
+    expect_alive(subject, "a client reset the connection while the server was sending to it");
+}
+
+void gone_reader(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    client.send_until_stuck(random_bytes(1 << 16, 7));
+    // First the end of data, then a reset: now a write fails with EPIPE and brings SIGPIPE, which ends a process that
+    // does not ignore it.
+    client.finish_sending();
+    client.reset();
+    expect_alive(subject, "a client left without reading what was sent to it (EPIPE, SIGPIPE)");
+}
+
+void stopped_and_continued(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.expect_echo("before\n");
+    for (int i = 0; i < 3; ++i) {
+        server.process().signal(SIGSTOP); // and SIGCONT: whatever waits may now return EINTR, see signal(7)
+        eventually([&] { return process_state(server.pid()) == 'T'; });
+        server.process().signal(SIGCONT);
+        eventually([&] { return process_state(server.pid()) != 'T'; });
+        client.expect_echo("after\n");
+    }
+    client.close();
+    expect_alive(subject, "the server was stopped and continued (EINTR)");
+}
+
+void descriptors_reused(Subject& subject) {
+    subject.start();
+    for (int i = 0; i < 200; ++i) {
+        Client client = subject.connect();
+        const std::string line = text("this is client ", i, "\n");
+        if (i % 3 == 0) {
+            client.send(line);
+            client.reset(); // its number is free again while its line may still be on the way through the server
+        } else {
+            client.expect_echo(line);
+        }
+    }
+    Client last = subject.connect();
+    last.expect_echo("mine\n");
+    last.finish_sending();
+    const std::string more = last.receive_all();
+    expect(more.empty(), "got its line after 200 others had come and gone", "nothing else", "'" + more + "'");
+}
+
+} // namespace
+
+std::vector<Case> trouble_cases() {
+    return {
+        {"reset before a word", "a client that resets at once ends nobody else's service", reset_before_a_word},
+        {"reset after a word", "a client that resets in the middle ends only its own connection", reset_after_a_word},
+        {"reset with a lot unread", "a reset while the server is sending ends only that connection",
+         reset_with_a_lot_unread},
+        {"gone reader", "writing to a client that is gone (EPIPE, SIGPIPE) does not end the server", gone_reader},
+        {"stopped and continued", "an interrupted call (EINTR) is made again", stopped_and_continued},
+        {"descriptors reused", "a new client with an old client's descriptor number gets nothing of the old one",
+         descriptors_reused},
+    };
+}

@@ -1,0 +1,81 @@
+// The main function of the test programs: Catch2's, with a line a test while it runs, and the count that tests/run.sh
+// adds up written to the file that TALLY names.
+#define CATCH_CONFIG_RUNNER
+#include "tests/catch.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include "tests/report.h"
+
+std::string test_prefix;
+
+namespace {
+
+std::string remark_now;
+std::string skip_now;
+std::chrono::steady_clock::time_point start;
+int passed = 0;
+int failed = 0;
+int skipped = 0;
+
+#if CATCH_VERSION == 3
+using Listener = Catch::EventListenerBase;
+const std::string& name_of(const Catch::TestCaseStats& stats) {
+    return stats.testInfo->name;
+}
+#else
+using Listener = Catch::TestEventListenerBase;
+const std::string& name_of(const Catch::TestCaseStats& stats) {
+    return stats.testInfo.name;
+}
+#endif
+
+class LineATest : public Listener {
+  public:
+    using Listener::Listener;
+
+    void testCaseStarting(const Catch::TestCaseInfo&) override {
+        start = std::chrono::steady_clock::now();
+        remark_now.clear();
+        skip_now.clear();
+    }
+
+    void testCaseEnded(const Catch::TestCaseStats& stats) override {
+        const bool ok = stats.totals.assertions.failed == 0 && stats.totals.testCases.failed == 0;
+        const bool skip = ok && !skip_now.empty();
+        ++(skip ? skipped : ok ? passed : failed);
+        // One write, so that the lines of programs that run side by side do not mix.
+        const std::string verdict = skip ? "skipped " : ok ? "ok      " : "FAILED  ";
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        std::ostringstream seconds;
+        seconds << std::fixed << std::setprecision(1) << std::setw(4) << took.count() << " s  ";
+        const std::string why = skip ? " (" + skip_now + ")" : remark_now.empty() ? "" : " (" + remark_now + ")";
+        std::cout << verdict + seconds.str() + test_prefix + name_of(stats) + why + "\n" << std::flush;
+    }
+};
+
+CATCH_REGISTER_LISTENER(LineATest)
+
+} // namespace
+
+void remark(const std::string& words) {
+    remark_now = words;
+}
+
+void skip(const std::string& why) {
+    skip_now = why;
+}
+
+int main(int argc, char* argv[]) {
+    if (const char* chapter = std::getenv("CHAPTER")) test_prefix = std::string(chapter) + "  ";
+    const int result = Catch::Session().run(argc, argv);
+    if (const char* tally = std::getenv("TALLY")) {
+        std::ofstream(tally) << passed << ' ' << failed << ' ' << skipped << '\n';
+    }
+    return result;
+}

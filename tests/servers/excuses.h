@@ -1,0 +1,44 @@
+// What a chapter by design cannot do. A case that a chapter is excused from is checked to fail there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+struct Excuse {
+    int chapter;
+    std::string name; // of the case
+    std::string why;
+};
+
+inline const std::vector<Excuse> excuses = {
+    {1, "silent client", "it serves one client at a time"},
+    {1, "half a message", "it serves one client at a time"},
+    {1, "never-reading client", "it serves one client at a time"},
+    {1, "slow request", "it serves one client at a time"},
+    {1, "fifty clients", "it serves one client at a time"},
+    {1, "1,100 clients", "it serves one client at a time"},
+    {1, "one read, one write", "it serves one client at a time, so 50 cannot take turns"},
+    {1, "a child killed", "it serves one client at a time"},
+
+    {3, "never-reading client", "its write waits for the client, and everyone with it"},
+    {3, "slow request", "one thread answers one request after the other"},
+    {3, "1,100 clients", "a set of select's holds descriptors below 1024"},
+
+    {4, "slow request", "one thread answers one request after the other"},
+    {4, "1,100 clients", "a set of select's holds descriptors below 1024"},
+
+    {5, "slow request", "one thread answers one request after the other"},
+
+    {6, "interest told once", "EPOLLONESHOT lets go of a connection with each event, so each message arms it again"},
+};
+
+/// Cases that make no sense for a chapter; they are not played there.
+inline const std::vector<Excuse> not_asked = {
+    {1, "few waits", "it has no call that waits for several clients"},
+    {2, "few waits", "it has no call that waits for several clients"},
+    {6, "few waits", "its main thread waits while the workers work, for one client or for many"},
+    {1, "interest told once", "it has no epoll"},
+    {2, "interest told once", "it has no epoll"},
+    {3, "interest told once", "it has no epoll"},
+    {4, "interest told once", "it has no epoll"},
+};

@@ -1,0 +1,98 @@
+// Plays every case against one server, each as a test of its own. CHAPTER (01 to 06) and SERVER (the path of its
+// program) come from the environment.
+#include <algorithm>
+#include <cstdlib>
+
+#include "tests/cases/case.h"
+#include "tests/catch.h"
+#include "tests/report.h"
+#include "tests/servers/excuses.h"
+
+namespace {
+
+constexpr milliseconds patience(15000);
+// A case that is bound to fail need not be waited for as long as one that shall pass.
+constexpr milliseconds patience_for_a_failure(400);
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+int chapter() {
+    return std::atoi(environment("CHAPTER").c_str());
+}
+
+const Excuse* find(const std::vector<Excuse>& list, const std::string& name) {
+    const auto it = std::find_if(list.begin(), list.end(), [&](const Excuse& excuse) {
+        return excuse.chapter == chapter() && excuse.name == name;
+    });
+    return it == list.end() ? nullptr : &*it;
+}
+
+/// Plays the case: nothing when its promise holds, else what went wrong.
+std::optional<Failed> play(const Case& played, milliseconds with_patience) {
+    Subject subject(environment("SERVER"), with_patience);
+    try {
+        played.play(subject);
+    } catch (const Failed& failed) {
+        return failed;
+    }
+    return std::nullopt;
+}
+
+void judge(const Case& played) {
+    const Excuse* excuse = find(excuses, played.name);
+    try {
+        const auto failed = play(played, excuse != nullptr ? patience_for_a_failure : patience);
+        if (excuse != nullptr) {
+            INFO("excused as: " << excuse->why << "; but it was kept: " << played.promise);
+            REQUIRE(failed);
+            remark("not here: " + excuse->why);
+        } else if (failed) {
+            FAIL(played.promise << "\n  the client  " << failed->did << "\n  expected    " << failed->expected
+                                << "\n  got         " << failed->got);
+        } else {
+            SUCCEED();
+        }
+    } catch (const Skipped& skipped) {
+        SUCCEED();
+        skip(skipped.why);
+    }
+}
+
+// Catch2 registers functions without arguments: one a case.
+template <std::size_t Number>
+void test() {
+    judge(all_cases().at(Number));
+}
+
+template <std::size_t... Numbers>
+std::vector<void (*)()> tests(std::index_sequence<Numbers...>) {
+    return {test<Numbers>...};
+}
+
+constexpr std::size_t most_cases = 100;
+
+/// Registers each case that makes sense for the chapter.
+const bool registered = [] {
+    const std::vector<Case> cases = all_cases();
+    const auto functions = tests(std::make_index_sequence<most_cases>());
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+        if (find(not_asked, cases[i].name) != nullptr) continue;
+        REGISTER_TEST_CASE(functions.at(i), cases[i].name + ": " + cases[i].promise);
+    }
+    return true;
+}();
+
+} // namespace
+
+TEST_CASE("excuses: every excuse names a case") {
+    const std::vector<Case> cases = all_cases();
+    for (const auto& list : {excuses, not_asked}) {
+        for (const Excuse& excuse : list) {
+            INFO(excuse.name);
+            CHECK(std::any_of(cases.begin(), cases.end(), [&](const Case& one) { return one.name == excuse.name; }));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+// For what changes or ends the process it happens in: signals, exit, limits, standard error.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+
+#include "common/fd.h"
+
+/// What a child has left behind.
+struct Outcome {
+    std::string ended; ///< "exit status 0", "ended by signal Terminated"; or that it was still running after 20 s
+    std::string out;   ///< what it wrote to standard output
+    std::string err;   ///< and to standard error
+};
+
+/// A forked child that runs a function and exits with 0 when it returns; with 125 when it throws. Signals do what they
+/// do by default. Catch's assertions do not count in there: let it print what it finds. It does not outlive this
+/// object. Have no other threads when it starts.
+class Child {
+  public:
+    explicit Child(const std::function<void()>& function);
+    ~Child();
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+
+    /// Waits until it has printed `said` (and flushed) and has gone to sleep, in a system call that waits.
+    void wait_until_it_waits(const std::string& said) const;
+
+    void signal(int number) const;
+
+    /// Waits for its end, 20 s at most; after that it is killed.
+    Outcome outcome();
+
+  private:
+    pid_t pid_ = -1;
+    Fd pidfd_;
+    Fd stdout_;
+    Fd stderr_;
+    bool reaped_ = false;
+};
+
+/// Runs `function` in a child, to its end.
+inline Outcome in_child(const std::function<void()>& function) {
+    return Child(function).outcome();
+}

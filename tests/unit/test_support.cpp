@@ -1,0 +1,193 @@
+// The tests' own tools.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "tests/catch.h"
+#include "tests/support/failed.h"
+#include "tests/support/in_child.h"
+#include "tests/support/process.h"
+#include "tests/support/tcp_pair.h"
+#include "tests/unit/counted_memory.h"
+
+namespace {
+
+constexpr milliseconds long_enough{10000};
+
+Launch shell(const std::string& script) {
+    return {{"/bin/sh", "-c", script}, {}, true};
+}
+
+} // namespace
+
+TEST_CASE("random_bytes: depend on the seed only, and have every value") {
+    const std::string bytes = random_bytes(1000, 1);
+    CHECK(bytes.size() == 1000);
+    CHECK(bytes == random_bytes(1000, 1));
+    CHECK(bytes != random_bytes(1000, 2));
+    CHECK(std::set<char>(bytes.begin(), bytes.end()).size() == 256);
+}
+
+TEST_CASE("difference: names the first place where two texts differ") {
+    CHECK(difference("abc", "abc") == "the same");
+    CHECK(difference("abc", "abX") == "byte 2 is 88 and not 99");
+    CHECK(difference("abc", "ab") == "only the first 2 of 3 bytes");
+    CHECK(difference("abc", "abcde") == "2 bytes too many");
+    CHECK(difference("\xff", "\x01") == "byte 0 is 1 and not 255");
+}
+
+TEST_CASE("text: puts its parts together") {
+    CHECK(text("sent ", 5, " bytes") == "sent 5 bytes");
+}
+
+TEST_CASE("in_child: tells what the child printed and how it ended") {
+    const Outcome good = in_child([] {
+        std::cout << "to stdout";
+        std::cerr << "to stderr";
+    });
+    CHECK(good.out == "to stdout");
+    CHECK(good.err == "to stderr");
+    CHECK(good.ended == "exit status 0");
+
+    CHECK(in_child([] { std::exit(7); }).ended == "exit status 7");
+    CHECK(in_child([] { std::raise(SIGKILL); }).ended == "ended by signal Killed");
+    CHECK(in_child([] { std::raise(SIGTERM); }).ended == "ended by signal Terminated");
+
+    const Outcome thrown = in_child([] { throw std::runtime_error("reason"); });
+    CHECK(thrown.ended == "exit status 125");
+    CHECK(thrown.err == "thrown: reason\n");
+}
+
+TEST_CASE("in_child: changes nothing in the process itself") {
+    int here = 0;
+    const std::size_t open_before = open_descriptors(getpid());
+    in_child([&] {
+        here = 1;
+        close(STDERR_FILENO);
+    });
+    CHECK(here == 0);
+    CHECK(fcntl(STDERR_FILENO, F_GETFD) != -1);
+    CHECK(open_descriptors(getpid()) == open_before);
+}
+
+TEST_CASE("Child: waits for the moment when it waits") {
+    Child child([] {
+        std::cout << "waits" << std::endl;
+        pause();
+    });
+    child.wait_until_it_waits("waits");
+    child.signal(SIGKILL);
+    const Outcome outcome = child.outcome();
+    CHECK(outcome.out == "waits\n");
+    CHECK(outcome.ended == "ended by signal Killed");
+}
+
+TEST_CASE("Process: gives line after line, what is on stderr, and how it ended") {
+    Process process(shell("echo one; echo two; echo three >&2; exit 7"));
+    CHECK(process.read_line(long_enough) == "one");
+    CHECK(process.read_line(long_enough) == "two");
+    CHECK_FALSE(process.read_line(long_enough));
+    const auto ended = process.wait(long_enough);
+    REQUIRE(ended);
+    CHECK(to_string(*ended) == "exit status 7");
+    CHECK(process.standard_error() == "three\n");
+    CHECK_FALSE(process.running());
+}
+
+TEST_CASE("Process: tells which signal ended it") {
+    Process process(shell("echo up; exec sleep 1000"));
+    CHECK(process.read_line(long_enough) == "up");
+    CHECK(process.running());
+    process.signal(SIGTERM);
+    const auto ended = process.wait(long_enough);
+    REQUIRE(ended);
+    CHECK(to_string(*ended) == "ended by signal Terminated");
+}
+
+TEST_CASE("Process: does not wait longer than it is told to") {
+    Process process(shell("exec sleep 1000"));
+    CHECK_FALSE(process.read_line(milliseconds(1)));
+    CHECK_FALSE(process.wait(milliseconds(1)));
+}
+
+TEST_CASE("Process: a command that does not exist exits with 127") {
+    Process process({{"/no/such/command"}, {}, true});
+    const auto ended = process.wait(long_enough);
+    REQUIRE(ended);
+    CHECK(to_string(*ended) == "exit status 127");
+}
+
+TEST_CASE("Process: has no more descriptors than it is allowed") {
+    Process process({{"/bin/sh", "-c", "ulimit -n"}, 50UL, true});
+    CHECK(process.read_line(long_enough) == "50");
+}
+
+TEST_CASE("Process: takes its descendants along") {
+    pid_t descendant = 0;
+    {
+        Process process(shell("sleep 1000 & echo $!; wait"));
+        descendant = std::stoi(process.read_line(long_enough).value());
+        CHECK(process_tree(process.pid()) == std::vector<pid_t>{process.pid(), descendant});
+        CHECK(process_tree(getpid()).size() >= 3);
+    }
+    CHECK(eventually([&] { return process_state(descendant) == '-' || process_state(descendant) == 'Z'; }));
+}
+
+TEST_CASE("process_state: is that of ps") {
+    Process process(shell("exec sleep 1000"));
+    CHECK(eventually([&] { return process_state(process.pid()) == 'S'; }));
+    process.signal(SIGSTOP);
+    CHECK(eventually([&] { return process_state(process.pid()) == 'T'; }));
+    process.signal(SIGKILL);
+    CHECK(eventually([&] { return process_state(process.pid()) == 'Z'; }));
+    CHECK(process.wait(long_enough));
+    CHECK(process_state(process.pid()) == '-');
+}
+
+TEST_CASE("open_descriptors: counts them") {
+    const std::size_t before = open_descriptors(getpid());
+    const Fd one_more(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    CHECK(open_descriptors(getpid()) == before + 1);
+}
+
+TEST_CASE("thread_count: counts them") {
+    const std::size_t before = thread_count(getpid());
+    std::size_t with_one_more = 0;
+    std::thread([&] { with_one_more = thread_count(getpid()); }).join();
+    CHECK(with_one_more > before); // by more than one where a sanitizer has a thread of its own
+}
+
+TEST_CASE("cpu_time: grows with the work done") {
+    const auto before = cpu_time(getpid());
+    CHECK(eventually([&] { return cpu_time(getpid()) > before; }));
+}
+
+TEST_CASE("private_memory: counts what a process has of its own") {
+    CHECK(private_memory(getpid()) > 0);
+    CHECK(private_memory(getpid()) < std::size_t{1} << 40);
+}
+
+TEST_CASE("eventually: tries until the condition holds, or gives up") {
+    int tries = 0;
+    CHECK(eventually([&] { return ++tries == 3; }));
+    CHECK(tries == 3);
+    CHECK_FALSE(eventually([] { return false; }, milliseconds(1)));
+}
+
+TEST_CASE("memory_held: counts what operator new gave out and delete has not taken back") {
+    const std::size_t before = memory_held(); // no assertions meanwhile: they need memory, too
+    auto memory = std::make_unique<std::string>(1000, 'x');
+    const std::size_t with = memory_held();
+    memory.reset();
+    const std::size_t after = memory_held();
+    CHECK(with >= before + 1000);
+    CHECK(after == before);
+}
