@@ -64,6 +64,9 @@ $(BUILD)/%.o: %.cpp $(BUILD)/flags
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
 
+# The tests are compiled for quick building: it is the servers that have to be fast.
+$(BUILD)/tests/%.o: override CXXFLAGS += -O0
+
 # --- the servers ----------------------------------------------------------------------------------------------------
 
 .PHONY: run
@@ -119,6 +122,15 @@ test-programs: $(SERVERS) $(BUILD)/tests/unit-tests
 ifeq ($(SANITIZE),)
 test-programs: $(BUILD)/tests/server-tests
 endif
+
+# --- the grader -----------------------------------------------------------------------------------------------------
+
+$(BUILD)/tests/check: $(call objects,tests/grader) $(call objects,tests/cases) $(SUPPORT)
+	$(CXX) $(LDFLAGS) -o $@ $^
+
+.PHONY: check
+check: $(BUILD)/tests/check
+	@$(BUILD)/tests/check '$(SERVER)' '$(LEVEL)'
 
 # --- looking after the code -----------------------------------------------------------------------------------------
 

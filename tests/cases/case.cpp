@@ -2,7 +2,11 @@
 
 RunningServer& Subject::start(const std::vector<std::string>& more, std::optional<unsigned long> most_descriptors) {
     server_.reset();
-    server_ = std::make_unique<RunningServer>(program_, more, most_descriptors);
+    if (command_.empty()) {
+        server_ = std::make_unique<RunningServer>(program_, more, most_descriptors);
+    } else {
+        server_ = std::make_unique<RunningServer>(command_, start_limit_, most_descriptors);
+    }
     return *server_;
 }
 

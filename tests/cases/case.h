@@ -14,12 +14,20 @@
 /// The server that a case is played against.
 class Subject {
   public:
-    /// `program` is started anew for each case; its clients wait for `patience` at most.
+    /// `program` is one of the six, started anew for each case; its clients wait for `patience` at most.
     Subject(std::string program, milliseconds patience) : program_(std::move(program)), patience_(patience) {}
+
+    /// A stranger's server: `command` with the place for `{port}`. It has no options that we know of.
+    Subject(std::vector<std::string> command, milliseconds start_limit, milliseconds patience)
+        : command_(std::move(command)), start_limit_(start_limit), patience_(patience) {}
 
     /// Starts the server; one that runs already is ended first.
     RunningServer& start(const std::vector<std::string>& more = {}, std::optional<unsigned long> most_descriptors = {});
 
+    /// Ends it. (So does the end of this object.)
+    void end() { server_.reset(); }
+
+    [[nodiscard]] bool started() const { return server_ != nullptr; }
     [[nodiscard]] RunningServer& server() const { return *server_; }
     [[nodiscard]] Endpoint endpoint() const { return server_->endpoint(patience_); }
     [[nodiscard]] Client connect(int receive_buffer = 0) const { return Client(endpoint(), receive_buffer); }
@@ -28,14 +36,24 @@ class Subject {
 
   private:
     std::string program_;
+    std::vector<std::string> command_;
+    milliseconds start_limit_{0};
     milliseconds patience_;
     std::unique_ptr<RunningServer> server_;
 };
 
+/// What the grader says of a case beside the verdict.
+struct Lesson {
+    std::string why;  ///< after a pass: why it matters
+    std::string hint; ///< after a failure: where to look
+    std::string call; ///< the second hint: which call does it, and its man page
+};
+
 struct Case {
-    std::string name;    ///< short, and stable: exceptions and exercises name it
+    std::string name;    ///< short, and stable: excuses and exercises name it
     std::string promise; ///< what holds, as a sentence
     void (*play)(Subject&);
+    std::optional<Lesson> lesson = std::nullopt; ///< with one, the case is played against any echo server
 };
 
 /// Thrown by a case that cannot be played on this machine.

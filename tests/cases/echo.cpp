@@ -91,18 +91,56 @@ void fifty_clients(Subject& subject) {
 
 std::vector<Case> echo_cases() {
     return {
-        {"one line", "a line comes back, and the next one", one_line},
-        {"every byte value", "1 MiB of every byte value comes back unchanged", every_byte_value},
-        {"a lot both ways", "16 MiB come back while more is still being sent", a_lot_both_ways},
-        {"two halves", "the first half of a message is answered before the second is sent", two_halves},
+        {"one line", "a line comes back, and the next one", one_line,
+         Lesson{"An echo server that echoes: everything else builds on this.",
+                "Read what has come, and write the same bytes back, until there is no more.",
+                "read(2) gives how many bytes came; write(2) takes exactly that many."}},
+        {"every byte value", "1 MiB of every byte value comes back unchanged", every_byte_value,
+         Lesson{
+             "Data is bytes, not text: a 0 byte is data like any other.",
+             "Is the data treated as text somewhere? Write as many bytes as were read, and not up to the first 0 byte.",
+             "read(2) returns the count. strlen(3), strcpy(3) and std::string(char*) stop at the first 0."}},
+        {"a lot both ways", "16 MiB come back while more is still being sent", a_lot_both_ways,
+         Lesson{"Nobody promises that a write takes everything: a server that forgets the rest loses data under load "
+                "only.",
+                "What happens to the bytes that a write did not take? And to what comes in the meantime?",
+                "write(2) returns how many bytes it took: go on from there. On a non-blocking socket EAGAIN means not "
+                "now; keep the rest and wait for EPOLLOUT, epoll_ctl(2), or select's write set."}},
+        {"two halves", "the first half of a message is answered before the second is sent", two_halves,
+         Lesson{
+             "TCP carries a stream of bytes: where a message ends is not its business, and one read may bring a part.",
+             "Does the server wait for a full line or a full buffer before it answers?",
+             "read(2) returns what has arrived, at least one byte. recv(2) with MSG_WAITALL, fgets(3) and std::getline "
+             "wait for more."}},
         {"half-close", "after the client's end of data all that it sent still comes back, then the server closes",
-         half_close},
+         half_close,
+         Lesson{"A client may say that it is done and still want its answers: `printf hi | nc -N` does just that.",
+                "Read gave 0. Has everything been written back before the connection is closed?",
+                "read(2) gives 0 when the client has shut down its writing side, shutdown(2); its reading side is "
+                "still open. close(2) comes after the last write."}},
         {"half-close, slow reader", "the same when the client reads only after there was no room left",
-         half_close_slow_reader},
-        {"nothing at all", "a client that sends nothing gets nothing, and the end", nothing_at_all},
-        {"one after the other", "when a client has left, the next one is served", one_after_the_other},
-        {"in order of arrival", "waiting clients are served in the order in which they came", in_order_of_arrival},
-        {"fifty clients", "50 clients at once get 5 MiB each back, sent in random pieces, byte for byte",
-         fifty_clients},
+         half_close_slow_reader,
+         Lesson{"The rest of the answer must not be dropped because the question has ended.",
+                "The client's end came while there was unsent data. Close only when that is gone.",
+                "close(2) drops nothing that write(2) has taken; but what write did not take is still yours. Wait for "
+                "room with epoll_wait(2) or select(2), or in a blocking write(2)."}},
+        {"nothing at all", "a client that sends nothing gets nothing, and the end", nothing_at_all,
+         Lesson{"An end of data is no data: it must not be answered, only closed.",
+                "The first read gives 0. Is the connection closed then?",
+                "read(2) gives 0 at the end; then close(2)."}},
+        {"one after the other", "when a client has left, the next one is served", one_after_the_other,
+         Lesson{"Serving one client is a program, serving the next one as well is a server.",
+                "When a client has left, does the server come back to accept?",
+                "accept(2) in a loop, and close(2) on each client's descriptor."}},
+        {"in order of arrival", "waiting clients are served in the order in which they came", in_order_of_arrival,
+         Lesson{"The kernel queues the clients that wait, first come first served.",
+                "Do waiting clients get lost? Is the backlog long enough for three?",
+                "listen(2) sets how many may wait, accept(2) takes the first of them."}},
+        {"fifty clients", "50 clients at once get 5 MiB each back, sent in random pieces, byte for byte", fifty_clients,
+         Lesson{"Each client's bytes go back to that client, in order, whatever the others do meanwhile.",
+                "Do the clients share a buffer, or a place where unsent data is kept? Is part of a write forgotten "
+                "under load?",
+                "Each connection needs its own unsent bytes. write(2) may take a part; the rest goes first the next "
+                "time."}},
     };
 }

@@ -94,25 +94,45 @@ void more_than_a_set_holds(Subject& subject) {
     serve_more_than_there_is_room_for(subject, 1100);
 }
 
+struct Holdings {
+    std::size_t descriptors;
+    std::size_t threads;
+    std::size_t processes;
+    bool zombies;
+};
+
+Holdings holdings(pid_t pid) {
+    const std::vector<pid_t> tree = process_tree(pid);
+    const bool zombies = std::any_of(tree.begin(), tree.end(), [](pid_t one) { return process_state(one) == 'Z'; });
+    return {open_descriptors(pid), thread_count(pid), tree.size(), zombies};
+}
+
 void all_is_given_back(Subject& subject) {
     RunningServer& server = subject.start();
-    const std::size_t descriptors = open_descriptors(server.pid());
-    const std::size_t threads = thread_count(server.pid());
+    const Holdings before = holdings(server.pid());
     for (int i = 0; i < 30; ++i) {
         Client client = subject.connect();
         client.expect_echo("hello\n");
         if (i % 2 == 0) client.reset();
     }
-    eventually([&] { return open_descriptors(server.pid()) == descriptors && process_tree(server.pid()).size() == 1; },
-               subject.patience());
+    // A few may be there for good once the first client has come; 30 clients must not leave 30 of anything.
+    constexpr std::size_t few = 5;
+    Holdings after{};
+    eventually(
+        [&] {
+            after = holdings(server.pid());
+            return after.descriptors <= before.descriptors && after.threads <= before.threads &&
+                   after.processes <= before.processes && !after.zombies;
+        },
+        std::min(subject.patience(), milliseconds(2000)));
     const std::string did = "30 clients have come and gone";
-    expect(open_descriptors(server.pid()) == descriptors, did, text(descriptors, " open descriptors, as before"),
-           text(open_descriptors(server.pid())));
-    expect(thread_count(server.pid()) == threads, did, text(threads, " threads, as before"),
-           text(thread_count(server.pid())));
-    std::string states;
-    for (const pid_t pid : process_tree(server.pid())) states += process_state(pid);
-    expect(states.size() == 1, did, "no child process left, and no zombie", "processes in the states " + states);
+    expect(after.descriptors <= before.descriptors + few, did,
+           text("about as many open descriptors as before (", before.descriptors, ")"), text(after.descriptors));
+    expect(after.threads <= before.threads + few, did, text("about as many threads as before (", before.threads, ")"),
+           text(after.threads));
+    expect(!after.zombies, did, "no zombie: a child that has ended is waited for", "at least one");
+    expect(after.processes <= before.processes + few, did,
+           text("about as many processes as before (", before.processes, ")"), text(after.processes));
 }
 
 void one_descriptor_a_client(Subject& subject) {
@@ -137,7 +157,7 @@ void a_child_killed(Subject& subject) {
     Client client = subject.connect();
     client.expect_echo("two\n");
     const std::vector<pid_t> after = process_tree(server.pid());
-    if (after.size() == before.size()) return; // no process per client: there is none to kill
+    if (after.size() == before.size()) throw Skipped{"it has no process for each client"};
     kill(after.back(), SIGKILL);
     expect(client.receive_rest().empty(), "its process was killed", "the end of the connection", "data");
     other.expect_echo("still here\n");
@@ -150,21 +170,52 @@ void a_child_killed(Subject& subject) {
 
 std::vector<Case> resource_cases() {
     return {
-        {"idle costs no CPU", "a server that nobody asks anything uses no CPU", idle_costs_no_cpu},
+        {"idle costs no CPU", "a server that nobody asks anything uses no CPU", idle_costs_no_cpu,
+         Lesson{"Waiting is free, if it is the kernel that waits.",
+                "Does the server ask again and again instead of waiting?",
+                "accept(2), read(2), select(2), epoll_wait(2) with time-out -1 wait without the CPU; non-blocking "
+                "calls in a loop do not."}},
         {"room costs no CPU", "when all is sent, the room to send more does not keep the server busy",
-         room_costs_no_cpu},
+         room_costs_no_cpu,
+         Lesson{"There is nearly always room to send. Who asks about it all the time gets an answer all the time: 100 "
+                "% CPU.",
+                "Does the server still wait for room when nothing is left to be sent?",
+                "epoll_ctl(2) with EPOLLOUT, or select's write set, only while there are unsent bytes."}},
         {"memory is bounded", "clients that never read do not grow the server's memory, nor keep its CPU busy",
-         memory_is_bounded},
+         memory_is_bounded,
+         Lesson{"One client that never reads must not fill the memory of a server for all.",
+                "The server reads on from a client that does not take its answers. Stop reading from it.",
+                "Leave EPOLLIN out of epoll_ctl(2), or the descriptor out of select's read set, while there are unsent "
+                "bytes: TCP makes the client wait."}},
         {"nothing lost after a stall", "what did not fit is sent, exactly, when the client reads again",
-         nothing_lost_after_a_stall},
+         nothing_lost_after_a_stall,
+         Lesson{"Backpressure only delays: when the client reads again, all goes on where it stopped.",
+                "What did not fit: is it sent from the right byte on, and is reading taken up again?",
+                "write(2) returns how much it took: the rest starts there. Afterwards EPOLLIN again, epoll_ctl(2)."}},
         {"out of descriptors",
          "with no descriptor left the waiting clients wait without a spin, and are served when others leave",
-         out_of_descriptors},
-        {"more than a set holds", "the same with more clients than select's sets hold", more_than_a_set_holds},
+         out_of_descriptors,
+         Lesson{"Descriptors run out in every busy server some day. Those who wait can be served later; a server that "
+                "spins, or ends, serves nobody.",
+                "Accept fails with EMFILE, and the waiting client keeps the listener ready. What then?",
+                "accept(2): on EMFILE, ENFILE, ENOBUFS, ENOMEM leave the listener alone until a descriptor is closed "
+                "or a moment has passed. epoll_ctl(2) takes it out of the set."}},
+        {"more than a set holds", "the same with more clients than select's sets hold", more_than_a_set_holds,
+         Lesson{
+             "FD_SET with a descriptor of 1024 or more writes over memory that is not its own, and says nothing.",
+             "Is a descriptor checked before it goes into an fd_set? Are those who wait served when others have left?",
+             "select(2): FD_SETSIZE limits the descriptor's value. Check it, or set RLIMIT_NOFILE with setrlimit(2)."}},
         {"all is given back", "clients that have left leave no descriptor, process, zombie or thread behind",
-         all_is_given_back},
+         all_is_given_back,
+         Lesson{
+             "A leak of one descriptor a client ends every server, sooner or later.",
+             "Is every client's descriptor closed on every way out? Are children waited for?",
+             "close(2); after fork(2) also the parent's copy. waitpid(2) on SIGCHLD, or the children stay zombies."}},
         {"one descriptor a client", "a process that forks does not keep its copy of the client's descriptor",
          one_descriptor_a_client},
-        {"a child killed", "a killed child ends its own client's connection only", a_child_killed},
+        {"a child killed", "a killed child ends its own client's connection only", a_child_killed,
+         Lesson{"One process a client has this advantage: what kills one leaves the others.",
+                "A child of the server was killed. Does the parent go on, and reap it?",
+                "waitpid(2) with -1 and WNOHANG, on SIGCHLD."}},
     };
 }

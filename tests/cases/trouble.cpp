@@ -90,13 +90,37 @@ void descriptors_reused(Subject& subject) {
 
 std::vector<Case> trouble_cases() {
     return {
-        {"reset before a word", "a client that resets at once ends nobody else's service", reset_before_a_word},
-        {"reset after a word", "a client that resets in the middle ends only its own connection", reset_after_a_word},
+        {"reset before a word", "a client that resets at once ends nobody else's service", reset_before_a_word,
+         Lesson{"Clients vanish. One that does may cost its own connection, and nothing else.",
+                "Does an error of one connection end the program?",
+                "read(2) and write(2) fail with ECONNRESET, accept(2) with ECONNABORTED: close that one and go on."}},
+        {"reset after a word", "a client that resets in the middle ends only its own connection", reset_after_a_word,
+         Lesson{
+             "A reset in the middle is everyday life on the net: a phone that changes cells, a program that is killed.",
+             "Does an error of one connection end the program, or spin on it?",
+             "read(2) fails with ECONNRESET: close(2) that descriptor, go on with the others."}},
         {"reset with a lot unread", "a reset while the server is sending ends only that connection",
-         reset_with_a_lot_unread},
-        {"gone reader", "writing to a client that is gone (EPIPE, SIGPIPE) does not end the server", gone_reader},
-        {"stopped and continued", "an interrupted call (EINTR) is made again", stopped_and_continued},
+         reset_with_a_lot_unread,
+         Lesson{"The server learns of a reset in a write as well as in a read.",
+                "Is the error of a write looked at, and does it end that one connection only?",
+                "write(2) fails with ECONNRESET or EPIPE: close(2) that descriptor, go on with the others."}},
+        {"gone reader", "writing to a client that is gone (EPIPE, SIGPIPE) does not end the server", gone_reader,
+         Lesson{"By default a write to a client that is gone kills the whole process, with SIGPIPE. Most servers learn "
+                "it in production.",
+                "Did the server die of a signal? A write to a connection that is gone sends one.",
+                "signal(7): ignore SIGPIPE with sigaction(2), or send(2) with MSG_NOSIGNAL; write(2) then fails with "
+                "EPIPE."}},
+        {"stopped and continued", "an interrupted call (EINTR) is made again", stopped_and_continued,
+         Lesson{
+             "An interrupted call has not failed: Ctrl-Z, a debugger and strace interrupt calls.",
+             "A call came back with EINTR. Make it again.",
+             "signal(7) has the list: epoll_wait(2) and others return EINTR after SIGCONT, even without a handler."}},
         {"descriptors reused", "a new client with an old client's descriptor number gets nothing of the old one",
-         descriptors_reused},
+         descriptors_reused,
+         Lesson{"The kernel gives out the lowest free number at once: a number alone says nothing about who it is.",
+                "Is there state kept by descriptor number that outlives the connection? An event or a task for the old "
+                "client?",
+                "close(2) frees the number; the next accept(2) may return it. Forget all that belongs to it before "
+                "close."}},
     };
 }

@@ -50,10 +50,26 @@ void eleven_hundred_clients(Subject& subject) {
 
 std::vector<Case> waiting_cases() {
     return {
-        {"silent client", "a client that says nothing holds nobody", silent_client},
-        {"half a message", "a client that has sent half of its message holds nobody", half_a_message},
-        {"never-reading client", "a client that does not take its data holds nobody", never_reading_client},
+        {"silent client", "a client that says nothing holds nobody", silent_client,
+         Lesson{"This is the article's first point: one client's silence must not be everybody's.",
+                "The server waits in read for a client that says nothing. Nobody else is served meanwhile.",
+                "read(2) waits while nothing has arrived. Serve each client in a process of its own, fork(2), or ask "
+                "who is ready first: select(2), epoll_wait(2)."}},
+        {"half a message", "a client that has sent half of its message holds nobody", half_a_message,
+         Lesson{"A message under way must not stop the others: that is what multiplexing means.",
+                "The server waits for the rest of one client's message.",
+                "Go back to select(2) or epoll_wait(2) after each read(2), however little it brought."}},
+        {"never-reading client", "a client that does not take its data holds nobody", never_reading_client,
+         Lesson{"Writing waits, too: this is the surprise of the article. A client that does not take its data must "
+                "not hold the rest.",
+                "The server waits in write for a client that does not read.",
+                "write(2) waits while the send buffer is full. Set O_NONBLOCK with fcntl(2), keep what was not taken, "
+                "and wait for room with select(2) or epoll_wait(2)."}},
         {"slow request", "a request that takes long holds nobody", slow_request},
-        {"1,100 clients", "1,100 clients at once are all served", eleven_hundred_clients},
+        {"1,100 clients", "1,100 clients at once are all served", eleven_hundred_clients,
+         Lesson{"Ten clients at once are a demonstration, a thousand are an ordinary day.",
+                "How far does it go, and what is the limit: descriptors, processes, or the size of a set?",
+                "select(2) cannot hold descriptors from FD_SETSIZE (1024) on; epoll(7) and poll(2) can. getrlimit(2) "
+                "says how many descriptors the process may have."}},
     };
 }

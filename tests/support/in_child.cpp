@@ -10,7 +10,6 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 
@@ -43,18 +42,16 @@ void default_signals() {
     sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// Exits by std::exit and not by _exit, so that the sanitizers have their say: it changes the exit status.
-[[noreturn]] void run(const std::function<void()>& function) {
+int run(const std::function<void()>& function) {
     try {
         function();
+        return 0;
     } catch (const std::exception& error) {
         std::cerr << "thrown: " << error.what() << '\n';
-        std::exit(125);
     } catch (const Failed& failed) {
         std::cerr << failed.did << ": expected " << failed.expected << ", got " << failed.got << '\n';
-        std::exit(125);
     }
-    std::exit(0);
+    return 125;
 }
 
 } // namespace
@@ -72,7 +69,10 @@ Child::Child(const std::function<void()>& function)
         default_signals();
         dup2(stdout_.get(), STDOUT_FILENO);
         dup2(stderr_.get(), STDERR_FILENO);
-        run(function);
+        const int status = run(function);
+        std::cout.flush();
+        std::fflush(nullptr);
+        _exit(status); // without what the parent has registered for its own end
     }
     pidfd_ = Fd(check(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
 }

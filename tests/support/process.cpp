@@ -79,13 +79,18 @@ Process::Process(const Launch& launch) : stderr_(check(memfd_create("stderr", MF
             setrlimit(RLIMIT_NOFILE, &limit);
         }
         dup2(null.get(), STDIN_FILENO);
-        dup2(launch.read_stdout ? out_write.get() : null.get(), STDOUT_FILENO);
-        dup2(stderr_.get(), STDERR_FILENO);
+        dup2(out_write.get(), STDOUT_FILENO);
+        dup2(launch.ours ? stderr_.get() : out_write.get(), STDERR_FILENO);
         execvp(argv[0], argv.data());
-        _exit(127);
+        _exit(errno == ENOENT ? 127 : 126);
     }
     setpgid(pid_, pid_);
-    stdout_ = std::move(out_read);
+    out_write.reset();
+    if (launch.ours) {
+        stdout_ = std::move(out_read);
+    } else {
+        drainer_ = std::thread(&Process::drain, this, std::move(out_read));
+    }
     pidfd_ = Fd(check(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
 }
 
@@ -96,6 +101,25 @@ Process::~Process() {
         if (pid != pid_) kill(pid, SIGKILL);
     }
     if (!ended_) waitpid(pid_, nullptr, 0);
+    drained_ = true;
+    if (drainer_.joinable()) drainer_.join();
+}
+
+/// Reads away what is printed, until nobody is left who could print or this object is about to go.
+void Process::drain(Fd output) {
+    std::array<char, 1 << 16> piece{};
+    while (!drained_) {
+        pollfd readable{output.get(), POLLIN, 0};
+        if (poll(&readable, 1, 20) <= 0) continue;
+        const ssize_t count = read(output.get(), piece.data(), piece.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return;
+        const std::lock_guard lock(beginning_mutex_);
+        constexpr std::size_t kept = 2000;
+        const std::size_t room = kept - std::min(kept, beginning_.size());
+        beginning_.append(piece.data(), std::min(room, static_cast<std::size_t>(count)));
+        printed_ += static_cast<std::size_t>(count);
+    }
 }
 
 std::optional<std::string> Process::read_line(milliseconds time) {
@@ -117,6 +141,10 @@ std::optional<std::string> Process::read_line(milliseconds time) {
 }
 
 std::string Process::standard_error() const {
+    if (drainer_.joinable()) {
+        const std::lock_guard lock(beginning_mutex_);
+        return beginning_;
+    }
     std::string all;
     std::array<char, 4096> piece{};
     for (;;) {

@@ -3,9 +3,12 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/fd.h"
@@ -21,7 +24,7 @@ std::string to_string(const Ended& ended);
 struct Launch {
     std::vector<std::string> command;
     std::optional<unsigned long> most_descriptors; ///< ulimit -n
-    bool read_stdout = true;                       ///< false: /dev/null
+    bool ours = true; ///< false: a stranger's program; both its outputs are drained, and only their beginning is kept
 };
 
 /// A child process, in a process group of its own. Its standard error is kept. It does not outlive this object.
@@ -39,8 +42,11 @@ class Process {
     /// Its next line on standard output, without the newline. Nothing when it ends, or prints none within `time`.
     std::optional<std::string> read_line(std::chrono::milliseconds time);
 
-    /// All it has written on standard error so far.
+    /// All it has written on standard error so far. Of a stranger's program: the beginning of all it has printed.
     [[nodiscard]] std::string standard_error() const;
+
+    /// How many bytes a stranger's program has printed.
+    [[nodiscard]] std::size_t printed() const { return printed_; }
 
     void signal(int number) const;
 
@@ -55,6 +61,13 @@ class Process {
     Fd stderr_;
     std::string unread_;
     std::optional<Ended> ended_;
+
+    void drain(Fd output);
+    std::thread drainer_;
+    mutable std::mutex beginning_mutex_;
+    std::string beginning_;
+    std::atomic<std::size_t> printed_ = 0;
+    std::atomic<bool> drained_ = false;
 };
 
 /// `pid` and all of its descendants that exist now, zombies included.

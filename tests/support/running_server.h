@@ -15,6 +15,11 @@ class RunningServer {
     explicit RunningServer(const std::string& program, const std::vector<std::string>& more = {},
                            std::optional<unsigned long> most_descriptors = {});
 
+    /// Starts a stranger's server: `command` with `{port}` standing for the port. Waits until the kernel says that the
+    /// port is listened on; no connection is made for that. Throws Failed when it does not come to that.
+    RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
+                  std::optional<unsigned long> most_descriptors);
+
     /// Where to connect to, for clients with this patience.
     [[nodiscard]] Endpoint endpoint(milliseconds patience = milliseconds(10000)) const { return {address_, patience}; }
     [[nodiscard]] const std::string& listening_line() const { return listening_line_; }
@@ -22,6 +27,7 @@ class RunningServer {
     [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
   private:
+    std::uint16_t port_ = 0; // a stranger's
     Process process_;
     std::string listening_line_;
     Address address_;

@@ -92,6 +92,7 @@ TEST_CASE("Queue: push wakes one who waits") {
         std::cout << waiting.items << " items, " << waiting.nothings << " nothings";
     });
     CHECK(child.out == "3 items, 0 nothings");
+    CHECK(child.err.empty());
 }
 
 TEST_CASE("Queue: close wakes all who wait") {
@@ -103,6 +104,7 @@ TEST_CASE("Queue: close wakes all who wait") {
         std::cout << waiting.items << " items, " << waiting.nothings << " nothings";
     });
     CHECK(child.out == "0 items, 3 nothings");
+    CHECK(child.err.empty());
 }
 
 TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by what the same thread pushed later") {
@@ -148,5 +150,6 @@ TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by
         std::cout << once << " once, " << (in_order ? "in order" : "jumbled up");
     });
     CHECK(child.out == "20000 once, in order");
+    CHECK(child.err.empty()); // nothing from ThreadSanitizer either
     CHECK(child.ended == "exit status 0");
 }
