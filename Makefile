@@ -58,14 +58,37 @@ $(COMMON): $(call objects,common)
 FLAGS_NOW := $(CXX) $(CPPFLAGS) $(CXXFLAGS) $(LDFLAGS)
 $(shell mkdir -p $(BUILD); echo '$(FLAGS_NOW)' | cmp -s - $(BUILD)/flags || echo '$(FLAGS_NOW)' > $(BUILD)/flags)
 
-$(BUILD)/%.o: %.cpp $(BUILD)/flags
+# Most of the time goes into reading the standard library's headers; so they are read once and kept in the compiler's own
+# form. Every file still includes what it uses, and clang++ does without this.
+STD_HEADERS   := algorithm array chrono functional iostream sstream string system_error unordered_map vector
+TESTS_HEADERS := $(STD_HEADERS) filesystem fstream map optional random thread
+$(BUILD)/headers/std.h:   FOR = $(STD_HEADERS:%=<%>)
+$(BUILD)/headers/tests.h: FOR = $(TESTS_HEADERS:%=<%>)
+$(BUILD)/headers/catch.h: FOR = $(TESTS_HEADERS:%=<%>) "tests/catch.h"
+$(BUILD)/headers/%.h: Makefile
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+	@printf '#include %s\n' $(foreach one,$(FOR),'$(one)') > $@
+$(BUILD)/headers/%.h.gch: $(BUILD)/headers/%.h $(BUILD)/flags
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -x c++-header -c -o $@ $<
+.SECONDARY:
 
--include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
+compiled = $(if $(findstring clang,$(CXX)),,$(BUILD)/headers/$(1).h.gch)
+include_compiled = $(if $(findstring clang,$(CXX)),,-include $(BUILD)/headers/$(1).h)
 
 # The tests are compiled for quick building: it is the servers that have to be fast.
-$(BUILD)/tests/%.o: override CXXFLAGS += -O0
+$(BUILD)/tests/%.o $(BUILD)/headers/tests.h.gch $(BUILD)/headers/catch.h.gch: override CXXFLAGS += -O0
+
+$(BUILD)/%.o: %.cpp $(BUILD)/flags $(call compiled,std)
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,std) -c -o $@ $<
+$(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags $(call compiled,tests)
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,tests) -c -o $@ $<
+$(BUILD)/tests/unit/%.o: tests/unit/%.cpp $(BUILD)/flags $(call compiled,catch)
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,catch) -c -o $@ $<
+
+-include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
 
 # --- the servers ----------------------------------------------------------------------------------------------------
 
@@ -90,7 +113,8 @@ $(eval $(call diff_rule,05-epoll-server,06-epoll-threadpool))
 
 SUPPORT := $(call objects,tests/support) $(COMMON)
 
-$(BUILD)/tests/demo/demo: $(call objects,tests/demo) $(SUPPORT)
+$(BUILD)/tests/demo/demo: $(call objects,tests/demo) \
+    $(patsubst %,$(BUILD)/tests/support/%.o,client process running_server) $(COMMON)
 	$(CXX) $(LDFLAGS) -o $@ $^
 
 .PHONY: demo demo-program
