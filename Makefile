@@ -62,21 +62,24 @@ $(shell mkdir -p $(BUILD); echo '$(FLAGS_NOW)' | cmp -s - $(BUILD)/flags || echo
 # form. Every file still includes what it uses, and clang++ does without this.
 STD_HEADERS   := algorithm array chrono functional iostream sstream string system_error unordered_map vector
 TESTS_HEADERS := $(STD_HEADERS) filesystem fstream map optional random thread
-$(BUILD)/headers/std.h:   FOR = $(STD_HEADERS:%=<%>)
-$(BUILD)/headers/tests.h: FOR = $(TESTS_HEADERS:%=<%>)
-$(BUILD)/headers/catch.h: FOR = $(TESTS_HEADERS:%=<%>) "tests/catch.h"
-$(BUILD)/headers/%.h: Makefile
-	@mkdir -p $(@D)
-	@printf '#include %s\n' $(foreach one,$(FOR),'$(one)') > $@
-$(BUILD)/headers/%.h.gch: $(BUILD)/headers/%.h $(BUILD)/flags
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -x c++-header -c -o $@ $<
-.SECONDARY:
+
+# $(1): a name, $(2): what is to be included
+define headers_rule
+$(BUILD)/headers/$(1).h: Makefile
+	@mkdir -p $$(@D)
+	@printf '#include %s\n' $(foreach one,$(2),'$(one)') > $$@
+$(BUILD)/headers/$(1).h.gch: $(BUILD)/headers/$(1).h $(BUILD)/flags
+	$$(CXX) $$(CPPFLAGS) $$(CXXFLAGS) -x c++-header -c -o $$@ $$<
+endef
+$(eval $(call headers_rule,std,$(STD_HEADERS:%=<%>)))
+$(eval $(call headers_rule,tests,$(TESTS_HEADERS:%=<%>)))
+$(eval $(call headers_rule,catch,$(TESTS_HEADERS:%=<%>) "tests/catch.h"))
 
 compiled = $(if $(findstring clang,$(CXX)),,$(BUILD)/headers/$(1).h.gch)
 include_compiled = $(if $(findstring clang,$(CXX)),,-include $(BUILD)/headers/$(1).h)
 
 # The tests are compiled for quick building: it is the servers that have to be fast.
-$(BUILD)/tests/%.o $(BUILD)/headers/tests.h.gch $(BUILD)/headers/catch.h.gch: override CXXFLAGS += -O0
+$(BUILD)/tests/%.o $(BUILD)/headers/tests.h.gch $(BUILD)/headers/catch.h.gch: private override CXXFLAGS += -O0
 
 $(BUILD)/%.o: %.cpp $(BUILD)/flags $(call compiled,std)
 	@mkdir -p $(@D)
@@ -94,7 +97,7 @@ $(BUILD)/tests/unit/%.o: tests/unit/%.cpp $(BUILD)/flags $(call compiled,catch)
 
 .PHONY: run
 run: $(call folder,$(CHAPTER))
-	@echo '$(call folder,$(CHAPTER))/server --port $(PORT) $(ARGS)'
+	@echo '$(call folder,$(CHAPTER))/server --port $(PORT)$(if $(ARGS), $(ARGS))'
 	@exec $(if $(SANITIZE),$(BUILD)/)$(call folder,$(CHAPTER))/server --port $(PORT) $(ARGS)
 
 # What a chapter changed in the server of the chapter before.

@@ -66,7 +66,7 @@ void Connection::keep(std::string_view rest) {
     }
     sent_ = 0;
     interest_ = Interest::write;
-    narrate("fd ", fd(), ": send buffer full (write again: EAGAIN), ", rest.size(), " bytes kept until there is room");
+    narrate("fd ", fd(), ": send buffer full, ", rest.size(), " bytes kept until there is room");
 }
 
 void Connection::end(const char* why) {

@@ -29,6 +29,7 @@ class Child {
     void wait_until_it_waits(const std::string& said) const;
 
     void signal(int number) const;
+    [[nodiscard]] pid_t pid() const { return pid_; }
 
     /// Waits for its end, 20 s at most; after that it is killed.
     Outcome outcome();

@@ -341,7 +341,7 @@ TEST_CASE("Connection: tells what it keeps") {
         while (pair.connection.interest() == Interest::write && !pair.receive().empty()) pair.connection.on_writable();
     });
     CHECK(child.err.find(" of 65536 bytes\n") != std::string::npos);
-    CHECK(child.err.find(": send buffer full (write again: EAGAIN), ") != std::string::npos);
+    CHECK(child.err.find(": send buffer full, ") != std::string::npos);
     CHECK(child.err.ends_with(" bytes more, 0 still kept\n"));
 }
 

@@ -117,6 +117,7 @@ TEST_CASE("open_listener: waits in accept unless it is asked for Mode::nonblocki
     CHECK((fcntl(waiting.get(), F_GETFL) & O_NONBLOCK) == 0);
 
     const Fd not_waiting = open_listener(any_port(), Mode::nonblocking);
+    REQUIRE((fcntl(not_waiting.get(), F_GETFL) & O_NONBLOCK) != 0);
     const int accepted = accept4(not_waiting.get(), nullptr, nullptr, SOCK_CLOEXEC);
     const int error = errno;
     CHECK(accepted == -1);

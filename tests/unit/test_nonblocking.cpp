@@ -28,6 +28,7 @@ Pipe open_pipe() {
 TEST_CASE("set_nonblocking: a read that would wait fails with EAGAIN") {
     const Pipe pipe = open_pipe();
     CHECK(set_nonblocking(pipe.read_end.get()) == 0);
+    REQUIRE((fcntl(pipe.read_end.get(), F_GETFL) & O_NONBLOCK) != 0);
 
     char byte = 0;
     const ssize_t count = read(pipe.read_end.get(), &byte, 1);

@@ -78,10 +78,10 @@ TEST_CASE("write_all: goes on after a short write, and after a signal") {
     // A signal makes a write that waits return with what it has written until then: a short write. Where that is
     // nothing, it fails with EINTR.
     const std::string data = random_bytes(100000, 2);
-    const SocketPair pair = socket_pair();
+    SocketPair pair = socket_pair();
     REQUIRE(pipe(signal_handled) == 0);
     const Fd handled(signal_handled[0]);
-    const Fd handled_end(signal_handled[1]);
+    Fd handled_end(signal_handled[1]);
 
     Child writer([&] {
         struct sigaction action {}; // without SA_RESTART
@@ -90,6 +90,8 @@ TEST_CASE("write_all: goes on after a short write, and after a signal") {
         std::cout << "writes" << std::endl;
         std::cout << write_all(pair.one.get(), data.data(), data.size());
     });
+    handled_end.reset(); // now only the writer has it
+    pair.one.reset();
     for (int i = 0; i < 3; ++i) {
         writer.wait_until_it_waits("writes");
         writer.signal(SIGUSR1);
