@@ -40,19 +40,24 @@ COMMON := $(BUILD)/libcommon.a
 .PHONY: all
 all: $(SERVERS)
 
+# A line a file; V=1 shows the whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)')
+
 # --- how things are built -------------------------------------------------------------------------------------------
 
 define chapter_rules
 $(1:%=$(if $(SANITIZE),$(BUILD)/)%/server): $(call objects,$(1)) $(COMMON)
-	$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+	$$(call say,link     $$@)
+	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
 .PHONY: $(firstword $(subst -, ,$(1))) $(1)
 $(firstword $(subst -, ,$(1))) $(1): $(if $(SANITIZE),$(BUILD)/)$(1)/server
 endef
 $(foreach chapter,$(CHAPTERS),$(eval $(call chapter_rules,$(chapter))))
 
 $(COMMON): $(call objects,common)
-	$(RM) $@
-	$(AR) rcs $@ $^
+	@$(RM) $@
+	$(Q)$(AR) rcs $@ $^
 
 # The stamp is as old as the last change of compiler or flags; so a change of those rebuilds, too.
 FLAGS_NOW := $(CXX) $(CPPFLAGS) $(CXXFLAGS) $(LDFLAGS)
@@ -69,7 +74,8 @@ $(BUILD)/headers/$(1).h: Makefile
 	@mkdir -p $$(@D)
 	@printf '#include %s\n' $(foreach one,$(2),'$(one)') > $$@
 $(BUILD)/headers/$(1).h.gch: $(BUILD)/headers/$(1).h $(BUILD)/flags
-	$$(CXX) $$(CPPFLAGS) $$(CXXFLAGS) -x c++-header -c -o $$@ $$<
+	$$(call say,compile  the headers in $$<)
+	$$(Q)$$(CXX) $$(CPPFLAGS) $$(CXXFLAGS) -x c++-header -c -o $$@ $$<
 endef
 $(eval $(call headers_rule,std,$(STD_HEADERS:%=<%>)))
 $(eval $(call headers_rule,tests,$(TESTS_HEADERS:%=<%>)))
@@ -83,13 +89,16 @@ $(BUILD)/tests/%.o $(BUILD)/headers/tests.h.gch $(BUILD)/headers/catch.h.gch: pr
 
 $(BUILD)/%.o: %.cpp $(BUILD)/flags $(call compiled,std)
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,std) -c -o $@ $<
+	$(call say,compile  $<)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,std) -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags $(call compiled,tests)
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,tests) -c -o $@ $<
+	$(call say,compile  $<)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,tests) -c -o $@ $<
 $(BUILD)/tests/unit/%.o: tests/unit/%.cpp $(BUILD)/flags $(call compiled,catch)
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,catch) -c -o $@ $<
+	$(call say,compile  $<)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(call include_compiled,catch) -c -o $@ $<
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
 
@@ -118,7 +127,8 @@ SUPPORT := $(call objects,tests/support) $(COMMON)
 
 $(BUILD)/tests/demo/demo: $(call objects,tests/demo) \
     $(patsubst %,$(BUILD)/tests/support/%.o,client process running_server) $(COMMON)
-	$(CXX) $(LDFLAGS) -o $@ $^
+	$(call say,link     $@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 
 .PHONY: demo demo-program
 demo-program: $(BUILD)/tests/demo/demo
@@ -129,7 +139,8 @@ TEST_MAIN := $(BUILD)/tests/main.o
 $(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT)
 $(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
 $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
-	$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS)
+	$(call say,link     $@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS)
 
 # Version 3 of Catch2 has a library, version 2 has none.
 CATCH_LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/null 2>/dev/null && echo -lCatch2)
@@ -153,20 +164,49 @@ endif
 # --- the grader -----------------------------------------------------------------------------------------------------
 
 $(BUILD)/tests/check: $(call objects,tests/grader) $(call objects,tests/cases) $(SUPPORT)
-	$(CXX) $(LDFLAGS) -o $@ $^
+	$(call say,link     $@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 
+# Your own server: make new-server NAME=echo lays it out in mine/echo, and make check builds it when it has changed.
+mine = $(filter mine/%,$(SERVER))
 .PHONY: check
-check: $(BUILD)/tests/check
+check: $(BUILD)/tests/check $(mine)
 	@$(BUILD)/tests/check '$(SERVER)' '$(LEVEL)'
+
+mine/%/server: mine/%/server.cpp
+	$(call say,compile  $<)
+	$(Q)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $<
+
+NAME ?= server
+.PHONY: new-server
+new-server:
+	@if [ -e 'mine/$(NAME)' ]; then echo "mine/$(NAME) is there already; choose another NAME=..." >&2; exit 2; fi
+	@mkdir -p 'mine/$(NAME)'
+	@sed 's|NAME|$(NAME)|' tests/starter/server.cpp > 'mine/$(NAME)/server.cpp'
+	@echo "Yours to write: mine/$(NAME)/server.cpp. Then: make check SERVER='mine/$(NAME)/server {port}' LEVEL=01"
+
+# The grader's own test: right servers of others, and wrong ones.
+OTHERS := $(patsubst tests/grader/others/%.cpp,build/tests/others/%,$(wildcard tests/grader/others/*.cpp))
+build/tests/others/libevent_echo: LIBS = -levent_core
+build/tests/others/%: tests/grader/others/%.cpp
+	@mkdir -p $(@D)
+	$(call say,compile  $<)
+	$(Q)$(CXX) -std=c++20 -O1 -pthread $(WARNINGS) -o $@ $< $(LIBS)
+.PHONY: test-grader
+test-grader:
+	@tests/need.sh socat python3 libevent-dev libasio-dev
+	@$(MAKE) --no-print-directory SANITIZE= build/tests/check $(OTHERS)
+	@tests/grader/grader_tests.sh build
 
 # --- looking after the code -----------------------------------------------------------------------------------------
 
 SOURCES := $(sort $(shell find $(CHAPTERS) common tests -name '*.cpp' -o -name '*.h'))
 SCRIPTS := $(sort $(shell find tests .ci -name '*.sh') .ci/run)
 
-# clang-tidy's verdict on a file is kept until the file, a header or the rules change.
-TIDY := $(patsubst %.cpp,build/lint/%.ok,$(filter %.cpp,$(SOURCES)))
-build/lint/%.ok: %.cpp .clang-tidy $(filter %.h,$(SOURCES))
+# clang-tidy reads the code that readers copy: the servers and common/. It is slow, so its verdict on a file is kept until
+# the file, a header or the rules change.
+TIDY := $(patsubst %.cpp,build/lint/%.ok,$(filter-out tests/%,$(filter %.cpp,$(SOURCES))))
+build/lint/%.ok: %.cpp .clang-tidy $(filter-out tests/%,$(filter %.h,$(SOURCES)))
 	@mkdir -p $(@D)
 	@echo 'clang-tidy $<'
 	@clang-tidy --quiet $< -- -std=c++20 -I. 2>$@.log || { cat $@.log; exit 1; }
@@ -197,11 +237,15 @@ help:
 	@echo 'make demo                  let all six meet the same difficult clients, and see who gets served'
 	@echo 'make diff-04               what chapter 04 changed in the server of chapter 03'
 	@echo 'make test                  test everything; CHAPTER=03 tests one server'
+	@echo "make check SERVER='./mine {port}' LEVEL=03   let the grader judge a server of yours, in any language"
+	@echo 'make new-server NAME=echo  lay out a server for you to write, in mine/echo'
+	@echo 'make test-grader           test the grader itself, with servers of others'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'
 	@echo 'make clean                 remove all that was built'
 	@echo
 	@echo 'SANITIZE=address,undefined or SANITIZE=thread, behind any of them, builds into a folder of its own.'
+	@echo 'V=1 shows the compiler commands.'
 
 # A word that is none of the above.
 .DEFAULT:

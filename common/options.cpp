@@ -17,6 +17,11 @@ namespace {
     std::exit(2);
 }
 
+/// "--port 'x'"
+std::string quoted(std::string name, const std::string& value) {
+    return name.append(" '").append(value).append("'");
+}
+
 std::string range(const NumberOption& option) {
     return "a whole number from " + std::to_string(option.least) + " to " + std::to_string(option.most);
 }
@@ -79,11 +84,11 @@ Options parse_options(int argc, char* argv[], std::span<const NumberOption> more
         if (const auto option = std::find_if(numbers.begin(), numbers.end(), is_this); option != numbers.end()) {
             const std::string text = take_value(range(*option));
             const std::optional<int> number = parse_number(text, *option);
-            if (!number) refuse(name + " '" + text + "'", "allowed is " + range(*option));
+            if (!number) refuse(quoted(name, text), "allowed is " + range(*option));
             *option->value = *number;
         } else if (name == "--host") {
             host = take_value("an IPv4 or IPv6 address");
-            if (!parse_address(host, 0)) refuse("--host '" + host + "'", "allowed is an IPv4 or IPv6 address, no name");
+            if (!parse_address(host, 0)) refuse(quoted(name, host), "allowed is an IPv4 or IPv6 address, no name");
         } else if (argument == "--verbose") {
             options.verbose = true;
         } else if (argument == "--help") {

@@ -8,6 +8,8 @@ have() {
     case $1 in
         catch2) echo '#include "tests/catch.h"' | ${CXX:-g++} -std=c++20 -I. -E -x c++ - >/dev/null 2>&1 ;;
         netcat-openbsd) command -v nc.openbsd >/dev/null ;;
+        libevent-dev) [ -e /usr/include/event2/event.h ] ;;
+        libasio-dev) [ -e /usr/include/asio.hpp ] ;;
         iproute2) command -v ss >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac

@@ -21,7 +21,7 @@
 
 namespace {
 
-constexpr milliseconds start_limit(5000);
+constexpr milliseconds start_limit(8000);
 constexpr milliseconds patience(3000);
 constexpr milliseconds time_for_all(180000);
 

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -34,10 +36,11 @@ std::string difference(std::string_view expected, std::string_view got) {
                 int(static_cast<unsigned char>(*e)));
 }
 
-Client::Client(const Endpoint& server, int receive_buffer)
+Client::Client(const Endpoint& server, int receive_buffer, int segment)
     : socket_(check(socket(server.address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
       patience_(server.patience) {
     if (receive_buffer > 0) setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    if (segment > 0) setsockopt(fd(), IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
     if (connect(fd(), server.address.raw(), server.address.size) < 0 && errno != EINPROGRESS) {
         throw Failed{"connected", "a connection", std::strerror(errno)};
     }

@@ -29,7 +29,8 @@ std::string difference(std::string_view expected, std::string_view got);
 class Client {
   public:
     /// Connects. `receive_buffer` (bytes, 0: the kernel's own choice) is set before, so that it bounds the window.
-    explicit Client(const Endpoint& server, int receive_buffer = 0);
+    /// So is `segment`, the most bytes that the server may send in one packet; a small one makes its send buffer small.
+    explicit Client(const Endpoint& server, int receive_buffer = 0, int segment = 0);
 
     /// Sends all of it, waiting while there is no room.
     void send(std::string_view data);

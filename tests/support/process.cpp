@@ -74,6 +74,7 @@ Process::Process(const Launch& launch) : stderr_(check(memfd_create("stderr", MF
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(126);
         setpgid(0, 0);
+        ::signal(SIGPIPE, SIG_DFL); // what we ignore, the program would go on ignoring
         if (launch.most_descriptors) {
             const rlimit limit{*launch.most_descriptors, *launch.most_descriptors};
             setrlimit(RLIMIT_NOFILE, &limit);

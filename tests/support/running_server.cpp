@@ -124,9 +124,12 @@ RunningServer::RunningServer(const std::string& program, const std::vector<std::
 RunningServer::RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
                              std::optional<unsigned long> most_descriptors)
     : port_(free_port()), process_(Launch{with_port(command, port_), most_descriptors, false}) {
-    const bool up = eventually(
-        [&] { return ports_of(process_.pid()).contains(port_) || process_.wait(milliseconds(0)).has_value(); },
-        start_limit);
+    const auto listened_on = [&] {
+        const std::vector<Listening> sockets = listening_sockets();
+        return std::any_of(sockets.begin(), sockets.end(), [&](const Listening& one) { return one.port == port_; });
+    };
+    const bool up =
+        eventually([&] { return listened_on() || process_.wait(milliseconds(0)).has_value(); }, start_limit);
     if (!up || !process_.running()) {
         throw Failed{"started it", text("a server that listens on port ", port_),
                      what_is_wrong(process_, port_, start_limit)};

@@ -29,9 +29,16 @@ TEST_CASE("think: takes the time it is given") {
     CHECK(steady_clock::now() - start >= time);
 }
 
+TEST_CASE("think: is no shorter when a second begins meanwhile") {
+    // By then the clock's nanoseconds start again from 0 and its seconds are one more.
+    const auto start = steady_clock::now();
+    const auto next_second = std::chrono::ceil<std::chrono::seconds>(start.time_since_epoch());
+    const auto time = std::chrono::ceil<milliseconds>(next_second - start.time_since_epoch());
+    think(time);
+    CHECK(steady_clock::now() - start >= time);
+}
+
 TEST_CASE("think: takes an hour as well") {
-    // Nearly every moment plus 999 ms is in the second after: nanoseconds have to be carried over to the seconds, or
-    // the call fails and does not sleep at all.
     Child child([] {
         std::cout << "thinks" << std::endl;
         think(milliseconds(3599999));
