@@ -9,7 +9,7 @@
 
 namespace {
 
-const milliseconds soon(3000); // well below the 5 seconds after which a server ends by itself
+const milliseconds soon(4500); // below the 5 seconds after which a server ends by itself
 const milliseconds limit(8000);
 
 void expect_exit_0(Subject& subject, milliseconds within, const std::string& did) {
