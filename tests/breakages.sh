@@ -1,0 +1,139 @@
+#!/bin/bash
+# Breaks the servers on purpose. Each patch in tests/breakages/ is a mistake that a learner would make, of a line or two.
+# It is applied to a copy of the code, the chapter's server is built there, and the case that the patch names must fail,
+# and for the reason that it names. On the unbroken server the same case must pass.
+# Usage: tests/breakages.sh [NAME...]   (the beginnings of patches' names, as 04 or 04-client; without any: all)
+# `make breakages` builds what this needs and calls it.
+#
+# What a patch says of itself, before the diff:
+#     Chapter: 04                 whose server is built
+#     Suite: servers              who plays the case: build/tests/server-tests; without this line build/tests/check
+#     Case: never-reading client  which case catches it
+#     Expect: reads none; then    what the report of that failure must match, in what the client did, what was expected
+#                                 and what it got: an extended regular expression, see grep(1)
+#     Passes: one line            a case that the broken server still passes (so when there is no such line), or none:
+#                                 it is not just dead
+#     What: ...                   the mistake in words
+set -u
+cd "$(dirname "$0")/.." || exit 1
+folder=tests/breakages
+logs=build/tests/breakages
+mkdir -p "$logs"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+field() { # name, patch
+    sed -n "/^--- /q; s/^$1: //p" "$2"
+}
+
+# Plays one case; all that is said of it goes to standard output. Gives 0 when it passed, 1 when it failed, else 2.
+play() { # suite, chapter, server, case
+    local out
+    if [ "$1" = servers ]; then
+        out=$(CHAPTER=$2 SERVER=$3 timeout 100 build/tests/server-tests "${4//,/\\,}: *" 2>&1 | tr -d '\0')
+        echo "$out"
+        grep -qa "^ok .*  $2  $4: " <<<"$out" && return 0
+        grep -qa "^FAILED .*  $2  $4: " <<<"$out" && return 1
+    else
+        out=$(ONLY=$4 timeout 100 build/tests/check "'$3' --port {port}" "$2" 2>&1 | tr -d '\0')
+        echo "$out"
+        grep -qa "^pass    $4: " <<<"$out" && return 0
+        grep -qa "^FAIL    $4: " <<<"$out" && return 1
+    fi
+    return 2
+}
+
+# Of what play says: what the client did, what was expected, what came. Not the hints.
+report() {
+    sed -n '/^ *the client /,/^ *hint /{ /^ *hint /d; /^====/q; p }'
+}
+
+# The unbroken server passes the case. Asked once for each chapter and case: the first who makes the folder plays it.
+passes_unbroken() { # suite, chapter, server, case
+    local known="$scratch/$1 $2 $4"
+    if mkdir "$known" 2>/dev/null; then
+        play "$@" >"$known/log"
+        echo $? >"$known/result"
+    fi
+    while [ ! -s "$known/result" ]; do sleep 0.1; done
+    [ "$(<"$known/result")" -eq 0 ] || { cat "$known/log"; return 1; }
+}
+
+# Copies the code and what is already built of it, as old as it is, so that only what the patch changes is built anew.
+copy() { # where to, the chapter's folder
+    git ls-files -z --cached --others --exclude-standard | xargs -0 cp -a --parents -t "$1"
+    cp -a --parents -t "$1" build/flags build/libcommon.a build/common "build/$2"
+    [ ! -d build/headers ] || ln -s "$PWD/build/headers" "$1/build/headers" # large, and not changed
+}
+
+# One breakage from beginning to end. Its verdict is one line; why it failed stands in its log.
+break_it() { # patch
+    local name chapter suite case expect passes what server tree log start why='' said
+    name=$(basename "$1" .patch)
+    chapter=$(field Chapter "$1") suite=$(field Suite "$1") case=$(field Case "$1") expect=$(field Expect "$1")
+    passes=$(field Passes "$1") what=$(field What "$1")
+    server=$(echo "$chapter"-*/server)
+    tree=$scratch/$name log=$logs/$name.log start=$EPOCHREALTIME
+    mkdir "$tree"
+    : >"$log"
+
+    if [ -z "$chapter" ] || [ -z "$case" ] || [ -z "$expect" ] || [ -z "$what" ]; then
+        why='a line is missing before the diff'
+    elif ! copy "$tree" "$(dirname "$server")" >>"$log" 2>&1; then
+        why='the code could not be copied'
+    elif ! (cd "$tree" && GIT_CEILING_DIRECTORIES=$scratch git apply "$OLDPWD/$1") >>"$log" 2>&1; then
+        why='the patch does not apply any more'
+    # -o: the flags and the compiled headers are those of the build that was copied.
+    elif ! env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u SANITIZE \
+        make -s -C "$tree" -o build/flags -o build/headers/std.h.gch "$chapter" >>"$log" 2>&1; then
+        why='it cannot be built'
+    elif [ "${passes:=one line}" != none ] && ! play grader "$chapter" "$tree/$server" "$passes" >>"$log"; then
+        why="not even '$passes' passes"
+    else
+        said=$(play "${suite:-grader}" "$chapter" "$tree/$server" "$case")
+        case $? in
+            0) why="'$case' does not notice it" ;;
+            1) report <<<"$said" | tr '\n' ' ' | grep -qaE "$expect" || why="'$case' fails, but not with '$expect'" ;;
+            *) why="'$case' could not be played" ;;
+        esac
+        echo "$said" >>"$log"
+        if [ -z "$why" ] && ! passes_unbroken "${suite:-grader}" "$chapter" "$server" "$case" >>"$log"; then
+            why="'$case' does not pass on the unbroken server either"
+        fi
+    fi
+    rm -rf "$tree"
+
+    local verdict='ok     ' text="$case catches: $what"
+    if [ -n "$why" ]; then
+        verdict='FAILED ' text="$name: $why"
+        touch "$scratch/$name.failed"
+    fi
+    LC_ALL=C printf '%s %4.1f s  %s  %s\n' "$verdict" \
+        "$(awk "BEGIN { print $EPOCHREALTIME - $start }")" "${chapter:-??}" "$text"
+}
+
+patches=()
+for name in "${@:-}"; do
+    for patch in "$folder/$name"*.patch; do
+        [ -f "$patch" ] || { echo "there is no $folder/$name*.patch" >&2; exit 2; }
+        patches+=("$patch")
+    done
+done
+
+for patch in "${patches[@]}"; do
+    break_it "$patch" &
+    # Two side by side: they build by turns, and most of the time they wait.
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+done
+wait
+
+failed=0
+for patch in "${patches[@]}"; do
+    name=$(basename "$patch" .patch)
+    [ -e "$scratch/$name.failed" ] || continue
+    failed=$((failed + 1))
+    echo; echo "--- $name"; tail -n 40 "$logs/$name.log"
+done
+echo
+echo "$((${#patches[@]} - failed)) passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,225 @@
+// C1 to C10: who waits for whom, what a client costs, and how far it goes.
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "tests/claims/claim.h"
+#include "tests/claims/look.h"
+#include "tests/support/crowd.h"
+
+namespace {
+
+// --- C1 to C4: who waits for whom -----------------------------------------------------------------------------------
+
+Finding c1_silent_client_holds_everyone(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    const Client silent(server.endpoint(long_enough));
+    wait_for_rest(server.pid());
+    Client other(server.endpoint(long_enough));
+    return {!is_served(other, server.pid()), ""};
+}
+
+Finding c2_never_reading_client_holds_everyone(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    const Endpoint endpoint = server.endpoint(long_enough);
+    Client never_reads(endpoint);
+    send_and_never_read(never_reads, endpoint, server.pid());
+    Client other(endpoint);
+    return {!is_served(other, server.pid()), ""};
+}
+
+/// Whether another client is served, and no thread or process more is there for it.
+bool serves_one_more_with_the_same_threads(RunningServer& server) {
+    wait_for_rest(server.pid());
+    const std::size_t threads = tasks(server.pid()).size();
+    Client other(server.endpoint(long_enough));
+    return is_served(other, server.pid()) && tasks(server.pid()).size() == threads;
+}
+
+Finding c3_multiplexed_reads(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    Client slow(server.endpoint(long_enough));
+    slow.expect_echo("the first ha");
+    const bool serves = serves_one_more_with_the_same_threads(server);
+    slow.expect_echo("lf of a line\n");
+    return {serves, ""};
+}
+
+Finding c4_multiplexed_writes(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    const Endpoint endpoint = server.endpoint(long_enough);
+    Client never_reads(endpoint);
+    const std::size_t sent = send_and_never_read(never_reads, endpoint, server.pid());
+    const bool serves = serves_one_more_with_the_same_threads(server);
+    read_away(never_reads, sent); // and when it reads after all, all is there
+    return {serves, ""};
+}
+
+// --- C5 to C7: processes, select and epoll --------------------------------------------------------------------------
+
+Finding c5_process_a_client(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    const std::vector<Client> clients = connect_clients(server.endpoint(long_enough), 10);
+    wait_for_rest(server.pid());
+    const std::size_t processes = process_tree(server.pid()).size();
+    return {processes == 1 + clients.size(), text(processes, processes == 1 ? " process" : " processes")};
+}
+
+Finding c6_stops_at_fd_setsize(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    const Endpoint endpoint = server.endpoint(long_enough);
+    constexpr std::size_t size = 1100;
+    need_descriptors_for(size);
+    Crowd clients(endpoint, size);
+    // In the end all have been served; or a set is full, and who has not been served waits in the queue.
+    bool full = false;
+    const auto all_counted = [&] {
+        const std::size_t served = clients.wait_for_lines(milliseconds(10));
+        full = open_descriptors(server.pid()) == FD_SETSIZE;
+        return served == size || (full && served + accept_queue(endpoint) == size);
+    };
+    if (!eventually(all_counted, long_enough)) {
+        throw Failed{"connected 1,100 clients", "all served, or 1,024 descriptors in use", "neither"};
+    }
+    return {full && clients.served() < size, text(clients.served(), " of ", size, " served")};
+}
+
+/// A server with silent clients, and one that sends requests.
+class Watching {
+  public:
+    Watching(const std::string& program, std::size_t silent)
+        : server_(program), active_(server_.endpoint(long_enough)),
+          silent_(connect_clients(server_.endpoint(long_enough), silent)) {
+        wait_for_rest(server_.pid());
+    }
+
+    /// CPU time that some requests take the server.
+    std::chrono::microseconds time_for_requests() {
+        const auto before = cpu_time(server_.pid());
+        for (int i = 0; i < 50; ++i) active_.expect_echo("a request\n");
+        return cpu_time(server_.pid()) - before;
+    }
+
+  private:
+    RunningServer server_;
+    Client active_;
+    std::vector<Client> silent_;
+};
+
+Finding c7_cost_grows_with_silent_clients(const Chapter& chapter) {
+    need_descriptors_for(10 + 100 + 900);
+    std::array<Watching, 3> servers{Watching(chapter.program, 10), Watching(chapter.program, 100),
+                                    Watching(chapter.program, 900)};
+    // In turns, and the least of several times: so all three are measured in the same conditions, and the best ones.
+    std::array<double, 3> least{};
+    for (int round = 0; round < 8; ++round) {
+        for (std::size_t i = 0; i < servers.size(); ++i) {
+            const auto time = static_cast<double>(servers[i].time_for_requests().count());
+            if (round == 0 || time < least[i]) least[i] = time;
+        }
+    }
+    std::array<char, 64> figure{};
+    std::snprintf(figure.data(), figure.size(), "%.1fx at 100, %.1fx at 900", least[1] / least[0], least[2] / least[0]);
+    return {least[2] > 3 * least[0], figure.data()};
+}
+
+// --- C8 to C10: what it is good for ---------------------------------------------------------------------------------
+
+Finding c8_few_threads_for_slow_requests(const Chapter& chapter) {
+    RunningServer server(chapter.program, {"--think", "60000"});
+    const Endpoint endpoint = server.endpoint(long_enough);
+    std::vector<Client> active = connect_clients(endpoint, 4);
+    const std::vector<Client> silent = connect_clients(endpoint, 40);
+    for (Client& client : active) send_line(client, "a request that takes a minute\n");
+    wait_for_rest(server.pid());
+    const std::size_t thinking = tasks_in(server.pid(), SYS_clock_nanosleep);
+    const std::size_t threads = tasks(server.pid()).size();
+    return {thinking == active.size() && threads < silent.size(),
+            text(thinking, " at once, ", threads, threads == 1 ? " thread" : " threads")};
+}
+
+Finding c9_complete_and_in_order(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    // Chapter 01 serves one after the other, so a client there cannot wait for another.
+    const std::size_t at_once = chapter.number == 1 ? 1 : 20;
+    exchange_at_once(server.endpoint(long_enough), at_once, 1 << 20);
+    exchange_at_once(server.endpoint(long_enough), 1, 4 << 20);
+    return {true, text(at_once + 4, " MiB compared")};
+}
+
+/// Many clients: they connect, send a line each, and get their own back.
+class Multitude {
+  public:
+    Multitude(const Endpoint& server, std::size_t size) {
+        clients_.reserve(size);
+        while (clients_.size() < size) {
+            clients_.emplace_back(server);
+            // Some at a time, so that they do not overflow the queue.
+            if (clients_.size() % 100 == 0) clients_.back().expect_echo("is there still room?\n");
+        }
+    }
+    /// With a reset: so none of the ports sits in TIME_WAIT afterwards.
+    ~Multitude() {
+        for (Client& client : clients_) client.reset();
+    }
+    Multitude(const Multitude&) = delete;
+    Multitude& operator=(const Multitude&) = delete;
+
+    void all_get_their_line_back() {
+        for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].send(text("client ", i, "\n"));
+        for (std::size_t i = 0; i < clients_.size(); ++i) {
+            const std::string line = text("client ", i, "\n");
+            const std::string back = clients_[i].receive(line.size());
+            if (back != line) throw Failed{"sent '" + line + "'", "the same back", "'" + back + "'"};
+        }
+    }
+
+  private:
+    std::vector<Client> clients_;
+};
+
+Finding c10_thousands_of_clients(const Chapter& chapter) {
+    need_descriptors_for(2000);
+    RunningServer server(chapter.program);
+    const std::size_t size = std::min<std::size_t>(9000, (descriptor_limit() - 100) / 1000 * 1000);
+    Multitude clients(server.endpoint(long_enough), size);
+    clients.all_get_their_line_back();
+    const bool all_connected = open_descriptors(server.pid()) > size;
+    clients.all_get_their_line_back();
+    return {all_connected, text(size, " clients")};
+}
+
+} // namespace
+
+std::vector<Claim> claims() {
+    const std::vector<int> all{1, 2, 3, 4, 5, 6};
+    return {
+        {"C1", "A client that says nothing holds everyone else", all, "", c1_silent_client_holds_everyone},
+        {"C2", "A client that does not read its answers holds everyone else", all, "",
+         c2_never_reading_client_holds_everyone},
+        {"C3", "While half a message is awaited, the same threads serve others", all, "", c3_multiplexed_reads},
+        {"C4", "While a client's data waits to be taken, the same threads serve others", all, "",
+         c4_multiplexed_writes},
+        {"C5", "Each client has a process of its own", all, "", c5_process_a_client},
+        {"C6",
+         "It goes no further than FD_SETSIZE descriptors; more clients wait in the queue",
+         {3, 4, 5, 6},
+         "it does not put its clients into one set",
+         c6_stops_at_fd_setsize},
+        {"C7",
+         "A request costs more with 900 silent clients than with 10, several times as much",
+         {3, 4, 5, 6},
+         "no call there waits for several clients",
+         c7_cost_grows_with_silent_clients},
+        {"C8", "Four slow requests are worked on at once, and a few threads are enough for all clients", all, "",
+         c8_few_threads_for_slow_requests},
+        {"C9", "Every byte comes back, and in order", all, "", c9_complete_and_in_order},
+        {"C10",
+         "Thousands of clients are connected at once, and each gets its own bytes back",
+         {5, 6},
+         "it stops earlier, for the reasons of C1, C5 and C6",
+         c10_thousands_of_clients},
+    };
+}

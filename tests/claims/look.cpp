@@ -1,0 +1,306 @@
+#include "tests/claims/look.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "common/check.h"
+#include "tests/cases/case.h"
+#include "tests/claims/claim.h"
+
+namespace fs = std::filesystem;
+
+bool installed(const std::string& program) {
+    const char* folders = std::getenv("PATH");
+    std::istringstream path(folders != nullptr ? folders : "");
+    for (std::string folder; std::getline(path, folder, ':');) {
+        if (access(folder.append("/").append(program).c_str(), X_OK) == 0) return true;
+    }
+    return false;
+}
+
+std::uint16_t port_of(const Address& address) {
+    const std::string name = to_string(address);
+    return static_cast<std::uint16_t>(std::stoi(name.substr(name.rfind(':') + 1)));
+}
+
+namespace {
+
+std::vector<std::string> words_of(const std::string& line) {
+    std::istringstream fields(line);
+    std::vector<std::string> words;
+    for (std::string word; fields >> word;) words.push_back(word);
+    return words;
+}
+
+/// "0100007F:1B5F": the part behind the colon, as a number.
+unsigned long behind_colon(const std::string& word) {
+    return std::stoul(word.substr(word.find(':') + 1), nullptr, 16);
+}
+
+TcpSocket find_socket(std::uint16_t local_port, std::uint16_t remote_port) {
+    for (const TcpSocket& socket : tcp_sockets(local_port)) {
+        if (socket.remote_port == remote_port) return socket;
+    }
+    throw Failed{"looked into /proc/net/tcp", text("a socket of port ", local_port, " with port ", remote_port),
+                 "none"};
+}
+
+} // namespace
+
+std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {
+    std::array<char, 8> port{};
+    std::snprintf(port.data(), port.size(), ":%04X ", local_port);
+    std::ifstream table("/proc/net/tcp");
+    std::vector<TcpSocket> sockets;
+    for (std::string line; std::getline(table, line);) {
+        if (line.find(port.data()) == std::string::npos) continue; // there may be thousands
+        // slot, local address, remote address, state, tx_queue:rx_queue, timer, retransmits, user, timeout, inode
+        const std::vector<std::string> words = words_of(line);
+        if (words.size() < 10 || behind_colon(words[1]) != local_port) continue;
+        sockets.push_back(
+            {local_port, static_cast<std::uint16_t>(behind_colon(words[2])), std::stoi(words[3], nullptr, 16),
+             std::stoul(words[4].substr(0, words[4].find(':')), nullptr, 16), behind_colon(words[4]), words[9]});
+    }
+    return sockets;
+}
+
+TcpSocket listening_socket(const Endpoint& server) {
+    return find_socket(port_of(server.address), 0);
+}
+
+std::size_t accept_queue(const Endpoint& server) {
+    return listening_socket(server).receive_queue;
+}
+
+TcpSocket server_end(const Endpoint& server, const Client& client) {
+    return find_socket(port_of(server.address), port_of(client.address()));
+}
+
+TcpSocket client_end(const Endpoint& server, const Client& client) {
+    return find_socket(port_of(client.address()), port_of(server.address));
+}
+
+namespace {
+
+/// One thread, from the files in its folder. Nothing when it has just ended.
+std::optional<Task> read_task(const fs::path& folder) {
+    Task task{std::stoi(folder.filename()), '-', 0, -1, {}};
+    std::ifstream status(folder / "status");
+    for (std::string line; std::getline(status, line);) {
+        const std::vector<std::string> words = words_of(line);
+        if (words.size() < 2) continue;
+        if (words[0] == "State:") task.state = words[1][0];
+        if (words[0].ends_with("voluntary_ctxt_switches:")) task.switches += std::stoul(words[1]);
+    }
+    if (task.state == '-') return std::nullopt;
+
+    // "running", or the number of the call, its six arguments, and two addresses
+    std::ifstream syscall(folder / "syscall");
+    std::string line;
+    if (!std::getline(syscall, line)) {
+        if (!fs::exists(folder) || task.state == 'Z') return std::nullopt;
+        throw Skipped{(folder / "syscall").string() + " cannot be read"};
+    }
+    const std::vector<std::string> words = words_of(line);
+    if (words.size() < 9) return task;
+    task.call = std::stol(words[0]);
+    for (std::size_t i = 1; i <= 6; ++i) task.arguments.push_back(std::stoul(words[i], nullptr, 16));
+    return task;
+}
+
+} // namespace
+
+std::vector<Task> tasks(pid_t root) {
+    std::vector<Task> all;
+    for (const pid_t pid : process_tree(root)) {
+        std::error_code error;
+        for (fs::directory_iterator it(text("/proc/", pid, "/task"), error), end; !error && it != end;
+             it.increment(error)) {
+            if (const auto task = read_task(it->path())) all.push_back(*task);
+        }
+    }
+    return all;
+}
+
+std::size_t tasks_in(pid_t root, long call) {
+    const std::vector<Task> all = tasks(root);
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const Task& task) { return task.call == call; }));
+}
+
+std::string main_thread_waits_in(pid_t pid) {
+    static const std::map<long, std::string> names = {
+        {SYS_accept4, "accept4"},        {SYS_read, "read"}, {SYS_write, "write"},
+        {SYS_pselect6, "select"}, // what glibc's select calls
+#ifdef SYS_select
+        {SYS_select, "select"},
+#endif
+        {SYS_epoll_pwait, "epoll_wait"},
+#ifdef SYS_epoll_wait
+        {SYS_epoll_wait, "epoll_wait"},
+#endif
+    };
+    const std::vector<Task> all = tasks(pid);
+    const auto main = std::find_if(all.begin(), all.end(), [&](const Task& task) { return task.thread == pid; });
+    if (main == all.end() || !names.contains(main->call)) return "something else";
+    return names.at(main->call);
+}
+
+bool at_rest(pid_t root) {
+    const std::vector<Task> before = tasks(root);
+    const auto has_slept = [&] {
+        const std::vector<Task> now = tasks(root);
+        return std::equal(before.begin(), before.end(), now.begin(), now.end(), [](const Task& was, const Task& is) {
+            return was.thread == is.thread && was.switches == is.switches && is.state == 'S';
+        });
+    };
+    const auto until = Clock::now() + milliseconds(100);
+    while (Clock::now() < until) {
+        if (!has_slept()) return false;
+        for (int i = 0; i < 20; ++i) pause_a_millisecond();
+    }
+    return has_slept();
+}
+
+void wait_for_rest(pid_t root) {
+    if (!eventually([&] { return at_rest(root); }, long_enough)) {
+        throw Failed{"waited until the server has nothing left to do", "that it sleeps", "it runs on and on"};
+    }
+}
+
+std::size_t memory_of(pid_t root) {
+    std::size_t page_tables = 0;
+    for (const pid_t pid : process_tree(root)) {
+        std::ifstream status(text("/proc/", pid, "/status"));
+        for (std::string line; std::getline(status, line);) {
+            if (line.starts_with("VmPTE:")) page_tables += std::stoul(line.substr(line.find(':') + 1)) * 1024;
+        }
+    }
+    return private_memory(root) + page_tables;
+}
+
+std::size_t descriptor_limit() {
+    rlimit limit{};
+    check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+    return limit.rlim_cur;
+}
+
+void need_descriptors_for(std::size_t clients) {
+    constexpr std::size_t others = 100; // what else is open
+    if (descriptor_limit() < clients + others) {
+        throw Skipped{text("only ", descriptor_limit(), " descriptors are allowed (ulimit -Hn)")};
+    }
+}
+
+int descriptor_of(pid_t pid, const std::string& inode) {
+    std::error_code error;
+    for (fs::directory_iterator it(text("/proc/", pid, "/fd"), error), end; !error && it != end; it.increment(error)) {
+        std::error_code unreadable;
+        if (fs::read_symlink(it->path(), unreadable) == "socket:[" + inode + "]")
+            return std::stoi(it->path().filename());
+    }
+    return -1;
+}
+
+Descriptor find_descriptor(pid_t root, const std::string& inode) {
+    for (const pid_t pid : process_tree(root)) {
+        const int fd = descriptor_of(pid, inode);
+        if (fd >= 0) return {pid, fd};
+    }
+    throw Failed{"looked for the server's descriptor of a connection", "one", "none"};
+}
+
+int descriptor_flags(pid_t pid, int fd) {
+    std::ifstream file(text("/proc/", pid, "/fdinfo/", fd));
+    for (std::string line; std::getline(file, line);) {
+        const std::vector<std::string> words = words_of(line);
+        if (words.size() == 2 && words[0] == "flags:") return std::stoi(words[1], nullptr, 8);
+    }
+    throw Failed{text("looked at the flags of descriptor ", fd), "a line in fdinfo", "none"};
+}
+
+std::vector<Watched> watched_by_epoll(pid_t pid) {
+    std::vector<Watched> all;
+    std::error_code error;
+    for (fs::directory_iterator it(text("/proc/", pid, "/fdinfo"), error), end; !error && it != end;
+         it.increment(error)) {
+        std::ifstream file(it->path());
+        for (std::string line; std::getline(file, line);) {
+            // tfd: 5 events: 19 data: 5635b51f4e10 ...
+            const std::vector<std::string> words = words_of(line);
+            if (words.size() < 6 || words[0] != "tfd:") continue;
+            all.push_back({std::stoi(words[1]), static_cast<std::uint32_t>(std::stoul(words[3], nullptr, 16)),
+                           std::stoull(words[5], nullptr, 16)});
+        }
+    }
+    return all;
+}
+
+std::vector<Client> connect_clients(const Endpoint& server, std::size_t count) {
+    std::vector<Client> clients;
+    clients.reserve(count);
+    while (clients.size() < count) clients.emplace_back(server);
+    return clients;
+}
+
+void send_line(Client& client, const std::string& line) {
+    client.send(line);
+    if (!eventually([&] { return client.unacknowledged() == 0; }, long_enough)) {
+        throw Failed{"sent '" + line + "'", "that it arrives", "it does not"};
+    }
+}
+
+bool hears(Client& client, pid_t server) {
+    for (;;) {
+        if (client.hears_within(milliseconds(20))) return true;
+        if (at_rest(server)) return client.hears_within(milliseconds(20)); // it may be on its way
+    }
+}
+
+bool is_served(Client& client, pid_t server) {
+    const std::string line = "am I served?\n";
+    send_line(client, line);
+    if (!hears(client, server)) return false;
+    const std::string back = client.receive(line.size());
+    if (back != line) throw Failed{"sent '" + line + "'", "the same back", "'" + back + "'"};
+    return true;
+}
+
+void read_away(Client& client, std::size_t size) {
+    while (size > 0) {
+        const std::string piece = client.receive_some(std::min<std::size_t>(size, 1 << 16));
+        if (piece.empty()) throw Failed{"read on", text(size, " bytes more"), "the end of data"};
+        size -= piece.size();
+    }
+}
+
+std::size_t send_and_never_read(Client& client, const Endpoint& endpoint, pid_t server) {
+    const std::string data = random_bytes(1 << 16, 1);
+    constexpr std::size_t most = 128 << 20;
+    std::size_t sent = 0;
+    bool rests = false;
+    const auto until = Clock::now() + long_enough;
+    while (sent < most && Clock::now() < until) {
+        const long count = client.send_some(std::string_view(data).substr(sent % data.size()));
+        if (count < 0) throw Failed{"sent without reading", "a server that waits", "a broken connection"};
+        if (count == 0 && rests) return sent;
+        sent += static_cast<std::size_t>(count);
+        pollfd room{client.fd(), POLLOUT, 0};
+        // There is input, and the server sleeps: it does not want it now.
+        rests =
+            count == 0 && poll(&room, 1, 5) == 0 && at_rest(server) && server_end(endpoint, client).receive_queue > 0;
+    }
+    throw Failed{"sent without reading", "a server that stops reading", text("it has read on for ", sent, " bytes")};
+}

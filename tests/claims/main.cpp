@@ -1,0 +1,156 @@
+// Measures every statement of the article on the six servers and prints the matrix.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include "common/descriptor_limit.h"
+#include "tests/cases/case.h"
+#include "tests/claims/claim.h"
+#include "tests/claims/matrix.h"
+
+namespace {
+
+constexpr std::array names = {"01-blocking-server",   "02-fork-per-client", "03-select-server",
+                              "04-nonblocking-fcntl", "05-epoll-server",    "06-epoll-threadpool"};
+
+/// What the command line says.
+struct Arguments {
+    std::string servers = ".";    // the folder that the chapters' folders are in
+    bool markdown = false;        // print the table for a page
+    std::string page;             // compare with this page's table
+    std::vector<std::string> ids; // measure only these
+};
+
+[[noreturn]] void refuse(const std::string& complaint) {
+    std::cerr << complaint << "\nusage: claims [--servers FOLDER] [--markdown | --compare PAGE] [ID...]\n";
+    std::exit(2);
+}
+
+Arguments parse(int argc, char* argv[]) {
+    Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word == "--markdown") {
+            arguments.markdown = true;
+        } else if (word == "--servers" || word == "--compare") {
+            if (i + 1 == argc) refuse(word + " needs a value");
+            (word == "--servers" ? arguments.servers : arguments.page) = argv[++i];
+        } else if (word.starts_with('-')) {
+            refuse("there is no option " + word);
+        } else {
+            arguments.ids.push_back(word);
+        }
+    }
+    return arguments;
+}
+
+std::vector<Claim> all_claims() {
+    std::vector<Claim> all;
+    for (const auto& some : {system_calls(), readiness(), claims(), structure(), traps()}) {
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+}
+
+/// The claims of these ids, or all when there are none.
+std::vector<Claim> chosen(const std::vector<std::string>& ids) {
+    std::vector<Claim> some = all_claims();
+    for (const std::string& id : ids) {
+        if (std::none_of(some.begin(), some.end(), [&](const Claim& claim) { return claim.id == id; })) {
+            refuse("there is no statement " + id);
+        }
+    }
+    std::erase_if(some, [&](const Claim& claim) {
+        return !ids.empty() && std::find(ids.begin(), ids.end(), claim.id) == ids.end();
+    });
+    return some;
+}
+
+/// One cell and its figure. What went wrong is said on standard error.
+std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& chapter) {
+    if (std::find(claim.chapters.begin(), claim.chapters.end(), chapter.number) == claim.chapters.end())
+        return {"-", ""};
+    std::string trouble;
+    try {
+        const Finding finding = claim.measure(chapter);
+        return {finding.holds ? "yes" : "no", finding.figure};
+    } catch (const Skipped& skipped) {
+        std::cerr << claim.id << ", chapter 0" << chapter.number << ": " << skipped.why << '\n';
+        return {"?", ""};
+    } catch (const Failed& failed) {
+        trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
+    } catch (const std::exception& error) {
+        trouble = error.what();
+    }
+    std::cerr << claim.id << ", chapter 0" << chapter.number << ": " << trouble << '\n';
+    return {"!", ""};
+}
+
+/// One row, with a line on standard error when it is there.
+Row measure(const Claim& claim, const std::vector<Chapter>& chapters) {
+    const auto start = Clock::now();
+    Row row{claim.id, claim.sentence, {}, ""};
+    std::array<std::string, chapter_count> figures;
+    for (std::size_t i = 0; i < chapter_count; ++i) {
+        std::tie(row.cells[i], figures[i]) = measure(claim, chapters[i]);
+    }
+    row.figure = merge_figures(figures);
+    const std::chrono::duration<double> took = Clock::now() - start;
+    std::ostringstream line;
+    line << std::left << std::setw(5) << row.id;
+    for (const std::string& cell : row.cells) line << std::setw(4) << cell;
+    line << std::right << std::fixed << std::setprecision(1) << std::setw(6) << took.count() << " s  " << row.sentence;
+    std::cerr << line.str() << '\n';
+    return row;
+}
+
+std::string read_page(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) refuse("cannot read " + path);
+    std::ostringstream all;
+    all << file.rdbuf();
+    return all.str();
+}
+
+bool went_wrong(const Row& row) {
+    return std::find(row.cells.begin(), row.cells.end(), "!") != row.cells.end();
+}
+
+/// Whether all cells agree; where not, says so.
+bool agrees(const Matrix& matrix, const std::string& page, bool whole) {
+    const Comparison comparison = compare(matrix, page, whole);
+    for (const std::string& cell : comparison.skipped) std::cerr << "skipped: " << cell << ": a tool is missing\n";
+    for (const std::string& difference : comparison.differences) std::cerr << "DIFFERS: " << difference << '\n';
+    return comparison.differences.empty();
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    try {
+        const Arguments arguments = parse(argc, argv);
+        const std::string page = arguments.page.empty() ? "" : read_page(arguments.page);
+        const std::vector<Claim> claims = chosen(arguments.ids);
+        std::vector<Chapter> chapters;
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            chapters.push_back({static_cast<int>(i) + 1, arguments.servers + "/" + names[i] + "/server"});
+        }
+        limit_descriptors(RLIM_INFINITY);
+        std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
+
+        Matrix matrix;
+        for (const Claim& claim : claims) matrix.push_back(measure(claim, chapters));
+        std::cout << (arguments.markdown ? as_markdown(matrix) : as_text(matrix));
+        if (arguments.page.empty()) return std::any_of(matrix.begin(), matrix.end(), went_wrong) ? 1 : 0;
+        return agrees(matrix, page, arguments.ids.empty()) ? 0 : 1;
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
+    }
+}

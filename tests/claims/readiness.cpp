@@ -1,0 +1,285 @@
+// S11 to S15: what the article says of select and epoll.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <csignal>
+#include <set>
+#include <sstream>
+
+#include "common/check.h"
+#include "tests/claims/claim.h"
+#include "tests/claims/look.h"
+#include "tests/claims/record.h"
+
+namespace {
+
+/// Something to ask about: ready to read from the beginning, or not until somebody writes.
+Fd make_event(bool ready) {
+    return Fd(check(eventfd(ready ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"));
+}
+
+std::vector<Fd> make_events(std::size_t count, bool ready) {
+    std::vector<Fd> events;
+    events.reserve(count);
+    while (events.size() < count) events.push_back(make_event(ready));
+    return events;
+}
+
+// --- S11 ------------------------------------------------------------------------------------------------------------
+
+/// Whether select leaves in the set only what is ready, and in the timeout only what is left of it.
+bool select_overwrites_what_it_is_given() {
+    const Fd quiet = make_event(false);
+    const Fd ready = make_event(true);
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(quiet.get(), &set);
+    FD_SET(ready.get(), &set);
+    timeval timeout{5, 0};
+    const int count = select(std::max(quiet.get(), ready.get()) + 1, &set, nullptr, nullptr, &timeout);
+    const bool set_is_answer = count == 1 && FD_ISSET(ready.get(), &set) && !FD_ISSET(quiet.get(), &set);
+
+    FD_ZERO(&set);
+    FD_SET(quiet.get(), &set);
+    timeval short_one{0, 20000};
+    const bool timed_out = select(quiet.get() + 1, &set, nullptr, nullptr, &short_one) == 0;
+    const bool used_up = short_one.tv_sec == 0 && short_one.tv_usec == 0;
+    return set_is_answer && timed_out && used_up && !FD_ISSET(quiet.get(), &set);
+}
+
+/// Whether FD_SET with a descriptor of FD_SETSIZE writes behind the set, here into memory of our own, and says nothing.
+bool fd_set_writes_behind_the_set() {
+    constexpr std::size_t words = sizeof(fd_set) / sizeof(unsigned long);
+    std::array<unsigned long, words + 1> memory{};
+    auto* set = reinterpret_cast<fd_set*>(memory.data());
+    const volatile int one_too_many = FD_SETSIZE; // volatile: or the compiler would warn, as it should
+    FD_SET(one_too_many, set);
+    return memory[words] == 1;
+}
+
+bool is_select(const Call& call) {
+    return call.name == "pselect6" || call.name == "select" || call.name == "_newselect";
+}
+
+/// "7, [3 4], [5 6], NULL, NULL, NULL": the descriptors 3 to 6.
+std::set<long> asked_about(const Call& select) {
+    std::set<long> descriptors;
+    std::string numbers;
+    for (const char c : select.arguments.substr(select.arguments.find(',') + 1))
+        numbers += std::isdigit(c) != 0 ? c : ' ';
+    std::istringstream words(numbers);
+    for (long fd = 0; words >> fd;) descriptors.insert(fd);
+    return descriptors;
+}
+
+/// Whether select was asked about each descriptor that was open at the time, every time; the longest such call, too.
+std::pair<bool, std::string> asks_about_all_each_time(const Record& record) {
+    std::set<long> open;
+    std::size_t most = 0;
+    std::string longest;
+    for (const Call& call : record.calls) {
+        if (call.name == "listen") open.insert(call.argument(0));
+        if (call.name == "accept4" && call.result >= 0) open.insert(call.result);
+        if (call.name == "close") open.erase(call.argument(0));
+        if (!is_select(call)) continue;
+        if (asked_about(call) != open) return {false, call.text};
+        if (open.size() > most) longest = call.text;
+        most = std::max(most, open.size());
+    }
+    return {most > 1, longest};
+}
+
+Finding s11_select(const Chapter& chapter) {
+    static const bool as_said = select_overwrites_what_it_is_given() && fd_set_writes_behind_the_set();
+    const auto [all_each_time, call] = asks_about_all_each_time(record_of(chapter));
+    return {as_said && all_each_time, code(call)};
+}
+
+// --- S12 ------------------------------------------------------------------------------------------------------------
+
+/// How many of the descriptors that epoll watches are given as ready.
+std::size_t ready_of(const Fd& epoll, const std::vector<Fd>& events) {
+    for (const Fd& event : events) {
+        epoll_event watched{};
+        watched.events = EPOLLIN;
+        watched.data.fd = event.get();
+        check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, event.get(), &watched), "epoll_ctl");
+    }
+    std::vector<epoll_event> given(events.size());
+    return static_cast<std::size_t>(
+        check(epoll_wait(epoll.get(), given.data(), static_cast<int>(given.size()), 0), "epoll_wait"));
+}
+
+/// Whether epoll_create refuses a size of 0, and with the size 1 watches as many as one likes.
+bool size_is_no_size() {
+    const Fd none(epoll_create(0));
+    const bool refused = !none && errno == EINVAL;
+    const Fd epoll(check(epoll_create(1), "epoll_create"));
+    const std::size_t many = std::min<std::size_t>(2000, descriptor_limit() - 100);
+    return refused && ready_of(epoll, make_events(many, true)) == many;
+}
+
+Finding s12_epoll_create(const Chapter& chapter) {
+    static const bool as_said = size_is_no_size();
+    const Record& record = record_of(chapter);
+    const auto made = record.find([](const Call& call) { return call.name == "epoll_create1"; });
+    return {as_said && made, made ? code(record.calls[*made].text) : ""};
+}
+
+// --- S13 ------------------------------------------------------------------------------------------------------------
+
+/// What the server's epoll instance has about the connection; no events when it is not watched.
+Watched watched(RunningServer& server, int fd) {
+    for (const Watched& one : watched_by_epoll(server.pid())) {
+        if (one.fd == fd) return one;
+    }
+    return {fd, 0, 0};
+}
+
+/// Whether EPOLL_CTL_DEL ends the watching.
+bool del_takes_out() {
+    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    const Fd event = make_event(true);
+    epoll_event watched{};
+    watched.events = EPOLLIN;
+    watched.data.u64 = 42;
+    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, event.get(), &watched), "epoll_ctl");
+    epoll_event given{};
+    const bool gives_data_back = epoll_wait(epoll.get(), &given, 1, 0) == 1 && given.data.u64 == 42;
+    check(epoll_ctl(epoll.get(), EPOLL_CTL_DEL, event.get(), nullptr), "epoll_ctl");
+    return gives_data_back && epoll_wait(epoll.get(), &given, 1, 0) == 0;
+}
+
+Finding s13_epoll_ctl(const Chapter& chapter) {
+    static const bool as_said = del_takes_out();
+    RunningServer server(chapter.program);
+    const Endpoint endpoint = server.endpoint(long_enough);
+    Client client(endpoint);
+    client.expect_echo("hello\n");
+    wait_for_rest(server.pid());
+    const int fd = find_descriptor(server.pid(), server_end(endpoint, client).inode).number;
+    const Watched added = watched(server, fd);
+    send_and_never_read(client, endpoint, server.pid());
+    const Watched changed = watched(server, fd);
+    client.reset();
+    const bool removed = eventually([&] { return watched(server, fd).events == 0; }, long_enough);
+
+    const auto asks_for = [](const Watched& one) { return one.events & (EPOLLIN | EPOLLOUT); };
+    const bool user_data = added.data != 0 && changed.data == added.data;
+    return {as_said && asks_for(added) == EPOLLIN && asks_for(changed) == EPOLLOUT && user_data && removed, ""};
+}
+
+// --- S14 ------------------------------------------------------------------------------------------------------------
+
+/// Whether epoll_wait gives the three that are ready out of a hundred, and waits as long as it is told when none is.
+bool gives_the_ready_ones_and_keeps_time() {
+    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    const std::vector<Fd> quiet = make_events(97, false);
+    const bool none = ready_of(epoll, quiet) == 0;
+    epoll_event given{};
+    const auto start = Clock::now();
+    const bool timed_out = epoll_wait(epoll.get(), &given, 1, 20) == 0 && Clock::now() - start >= milliseconds(20);
+    return none && timed_out && ready_of(epoll, make_events(3, true)) == 3;
+}
+
+Finding s14_epoll_wait(const Chapter& chapter) {
+    static const bool as_said = gives_the_ready_ones_and_keeps_time();
+    RunningServer server(chapter.program);
+    const Client silent(server.endpoint(long_enough));
+    wait_for_rest(server.pid());
+    const std::vector<Task> all = tasks(server.pid());
+    const auto main =
+        std::find_if(all.begin(), all.end(), [&](const Task& task) { return task.thread == server.pid(); });
+    if (main == all.end() || main_thread_waits_in(server.pid()) != "epoll_wait") return {false, ""};
+    const int timeout = static_cast<int>(main->arguments.at(3)); // as the kernel has it: the fourth argument
+    return {as_said && timeout == -1, code(text("epoll_wait(..., ", timeout, ")"))};
+}
+
+// --- S15 ------------------------------------------------------------------------------------------------------------
+
+/// In how many ways the kernel tells that `ready` is ready and `quiet` is not.
+int ways_to_ask(const Fd& ready, const Fd& quiet) {
+    const int highest = std::max(ready.get(), quiet.get()) + 1;
+    const auto fresh_set = [&] {
+        fd_set set;
+        FD_ZERO(&set);
+        FD_SET(ready.get(), &set);
+        FD_SET(quiet.get(), &set);
+        return set;
+    };
+    int ways = 0;
+
+    fd_set set = fresh_set();
+    timeval at_once{0, 0};
+    if (select(highest, &set, nullptr, nullptr, &at_once) == 1 && FD_ISSET(ready.get(), &set)) ++ways;
+    set = fresh_set();
+    const timespec now{0, 0};
+    if (pselect(highest, &set, nullptr, nullptr, &now, nullptr) == 1 && FD_ISSET(ready.get(), &set)) ++ways;
+
+    std::array<pollfd, 2> both{{{ready.get(), POLLIN, 0}, {quiet.get(), POLLIN, 0}}};
+    if (poll(both.data(), both.size(), 0) == 1 && both[0].revents == POLLIN) ++ways;
+    if (ppoll(both.data(), both.size(), &now, nullptr) == 1 && both[0].revents == POLLIN) ++ways;
+
+    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    for (const Fd* one : {&ready, &quiet}) {
+        epoll_event watched{};
+        watched.events = EPOLLIN;
+        watched.data.fd = one->get();
+        check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, one->get(), &watched), "epoll_ctl");
+    }
+    epoll_event given{};
+    if (epoll_wait(epoll.get(), &given, 1, 0) == 1 && given.data.fd == ready.get()) ++ways;
+    if (epoll_pwait(epoll.get(), &given, 1, 0, nullptr) == 1 && given.data.fd == ready.get()) ++ways;
+    return ways;
+}
+
+Finding s15_two_ways(const Chapter& chapter) {
+    static const int ways = ways_to_ask(make_event(true), make_event(false));
+    RunningServer server(chapter.program);
+    wait_for_rest(server.pid());
+    const std::string way = main_thread_waits_in(server.pid());
+    return {ways == 6 && way == (chapter.number <= 4 ? "select" : "epoll_wait"), code(way)};
+}
+
+} // namespace
+
+std::vector<Claim> readiness() {
+    const std::string no_epoll = "it has no epoll";
+    return {
+        {"S11",
+         "`select` is told every descriptor, every time, and overwrites the sets; none may be 1024 or more",
+         {3, 4},
+         "it has no select",
+         s11_select},
+        {"S12",
+         "The size of `epoll_create` must not be 0, and says nothing else; `epoll_create1` has none",
+         {5, 6},
+         no_epoll,
+         s12_epoll_create},
+        {"S13",
+         "`epoll_ctl` adds, changes and removes what is watched; its data comes back with each event",
+         {5, 6},
+         no_epoll,
+         s13_epoll_ctl},
+        {"S14",
+         "`epoll_wait` gives only those that are ready, and waits as long as it is told: here for ever",
+         {5, 6},
+         no_epoll,
+         s14_epoll_wait},
+        {"S15",
+         "It asks `select` or `epoll_wait` who is ready; `poll` and others would tell as well",
+         {3, 4, 5, 6},
+         "it asks nobody who is ready",
+         s15_two_ways},
+    };
+}

@@ -1,0 +1,304 @@
+// T1 to T15: the steps of the full server, found in strace's record, one behind the other. All six servers are
+// searched: so one sees which chapter brings which step.
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "common/check.h"
+#include "tests/claims/claim.h"
+#include "tests/claims/look.h"
+#include "tests/claims/record.h"
+#include "tests/support/in_child.h"
+#include "tests/support/tcp_pair.h"
+
+namespace {
+
+/// Worker threads that wait at the same place in memory: at the same queue.
+struct Pool {
+    std::set<pid_t> threads;
+    long queue = 0;                          ///< the address that they wait at
+    std::optional<std::size_t> first_thread; ///< where the first of them was started
+
+    [[nodiscard]] bool is_at(long address) const { return std::abs(address - queue) <= 16; }
+};
+
+/// What the C library's epoll_wait calls: not every processor has the call of that name.
+bool is_epoll_wait(const Call& call) {
+    return call.name == "epoll_wait" || call.name == "epoll_pwait";
+}
+
+/// Where each step stands in the record, as far as the server takes it.
+struct Steps {
+    const Record& record;
+    std::optional<std::size_t> socket, nonblocking, bind, listen, epoll_create, watch_listener, wait;
+    long listener = -1;
+    long epoll = -1;
+    Pool readers, writers;
+    std::set<long> clients; ///< the descriptors that accept has given
+
+    explicit Steps(const Record& of);
+
+    [[nodiscard]] Finding found(std::optional<std::size_t> step) const;
+    [[nodiscard]] bool handed_on(const Pool& pool, const char* event, const char* call) const;
+
+  private:
+    void find_setup();
+    void find_pools();
+};
+
+Steps::Steps(const Record& of) : record(of) {
+    find_setup();
+    if (watch_listener) find_pools();
+    for (const Call& call : record.calls) {
+        if (call.name == "accept4" && call.result >= 0) clients.insert(call.result);
+    }
+}
+
+/// T1 to T6, and T11.
+void Steps::find_setup() {
+    const auto next = [&](std::optional<std::size_t> from, const Record::Wanted& wanted) {
+        return from ? record.find(wanted, *from + 1) : std::nullopt;
+    };
+    socket = record.find([](const Call& call) { return call.name == "socket" && call.has("AF_INET, SOCK_STREAM"); });
+    if (socket) listener = record.calls[*socket].result;
+    const auto about_listener = [&](const char* name) {
+        return [this, name](const Call& call) { return call.name == name && call.argument(0) == listener; };
+    };
+    bind = next(socket, about_listener("bind"));
+    nonblocking = next(socket, [&](const Call& call) {
+        return about_listener("fcntl")(call) && call.has("F_SETFL") && call.has("O_NONBLOCK");
+    });
+    if (nonblocking > bind) nonblocking.reset(); // too late
+    listen = next(bind, about_listener("listen"));
+    epoll_create = next(listen, [](const Call& call) { return call.name == "epoll_create1"; });
+    if (epoll_create) epoll = record.calls[*epoll_create].result;
+    watch_listener = next(epoll_create, [&](const Call& call) {
+        return call.name == "epoll_ctl" && call.argument(0) == epoll &&
+               call.has(text("EPOLL_CTL_ADD, ", listener, ","));
+    });
+    wait = next(watch_listener, is_epoll_wait);
+}
+
+/// The threads, and the queues that they wait at: each begins with a wait on its queue's condition variable.
+void Steps::find_pools() {
+    for (std::size_t i = *watch_listener; i < record.calls.size(); ++i) {
+        const Call& start = record.calls[i];
+        if (!start.name.starts_with("clone") || !start.has("CLONE_THREAD")) continue;
+        const auto waits = record.find([&](const Call& call) {
+            return call.thread == start.result && call.name == "futex" && call.has("FUTEX_WAIT_BITSET");
+        });
+        if (!waits) continue;
+        const long queue = record.calls[*waits].argument(0);
+        Pool& pool = readers.threads.empty() || readers.is_at(queue) ? readers : writers;
+        if (pool.threads.empty()) {
+            pool.queue = queue;
+            pool.first_thread = i;
+        }
+        if (pool.is_at(queue)) pool.threads.insert(static_cast<pid_t>(start.result));
+    }
+}
+
+/// The call as it stands in the record is the figure.
+Finding Steps::found(std::optional<std::size_t> step) const {
+    return {step.has_value(), step ? code(record.calls[*step].text) : ""};
+}
+
+/// Whether main, told of the event, wakes a thread at the pool's queue, and then one of these makes the call for a
+/// client.
+bool Steps::handed_on(const Pool& pool, const char* event, const char* call_name) const {
+    const auto told = record.find(
+        [&](const Call& call) { return call.thread == record.main && is_epoll_wait(call) && call.has(event); });
+    if (!told) return false;
+    const auto wakes = record.find(
+        [&](const Call& call) {
+            return call.thread == record.main && call.name == "futex" && call.has("FUTEX_WAKE") &&
+                   pool.is_at(call.argument(0));
+        },
+        *told);
+    const auto by_pool = record.find(
+        [&](const Call& call) {
+            return call.name == call_name && clients.contains(call.argument(0)) && pool.threads.contains(call.thread);
+        },
+        *told);
+    return wakes && by_pool;
+}
+
+/// Whether only these threads make the call for clients.
+bool only_by(const Steps& steps, const char* name, const std::set<pid_t>& threads) {
+    return std::all_of(steps.record.calls.begin(), steps.record.calls.end(), [&](const Call& call) {
+        return call.name != name || !steps.clients.contains(call.argument(0)) || threads.contains(call.thread);
+    });
+}
+
+// --- T1 to T6: setting up -------------------------------------------------------------------------------------------
+
+Finding t1_socket(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return steps.found(steps.socket);
+}
+
+Finding t2_nonblocking(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return steps.found(steps.nonblocking);
+}
+
+Finding t3_bind(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return steps.found(steps.bind);
+}
+
+Finding t4_listen(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return steps.found(steps.listen);
+}
+
+Finding t5_epoll_create(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return steps.found(steps.epoll_create);
+}
+
+Finding t6_watch_listener(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return steps.found(steps.watch_listener);
+}
+
+// --- T7 to T10: queues and threads ----------------------------------------------------------------------------------
+
+Finding t7_read_queue(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return {steps.readers.threads.size() > 1, ""}; // a queue is memory: it shows in that threads wait at it
+}
+
+Finding t8_read_threads(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    const std::size_t count = steps.readers.threads.size();
+    return {count > 0 && steps.readers.first_thread > steps.watch_listener, count > 0 ? text(count, " threads") : ""};
+}
+
+Finding t9_write_queue(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return {steps.writers.threads.size() > 1, ""};
+}
+
+Finding t10_write_threads(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    const std::size_t count = steps.writers.threads.size();
+    return {count > 0 && steps.writers.first_thread > steps.readers.first_thread,
+            count > 0 ? text(count, " threads") : ""};
+}
+
+// --- T11 to T15: events ---------------------------------------------------------------------------------------------
+
+Finding t11_wait(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    const auto waits = std::count_if(steps.record.calls.begin(), steps.record.calls.end(), [&](const Call& call) {
+        return is_epoll_wait(call) && call.thread == steps.record.main;
+    });
+    const bool after_the_threads = !steps.writers.first_thread || steps.wait > steps.writers.first_thread;
+    return {steps.wait && after_the_threads && waits > 4, ""};
+}
+
+Finding t12_connect(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    const Record& record = steps.record;
+    for (const std::uint16_t port : record.clients) {
+        const auto accepted = record.find(
+            [&](const Call& call) { return call.name == "accept4" && call.has(text("htons(", port, ")")); });
+        if (!accepted || steps.epoll < 0) return {false, ""};
+        const Call& accept = record.calls[*accepted];
+        const auto added = record.find(
+            [&](const Call& call) {
+                return call.name == "epoll_ctl" && call.has(text("EPOLL_CTL_ADD, ", accept.result, ","));
+            },
+            *accepted);
+        if (!accept.has("SOCK_NONBLOCK") || !added) return {false, ""};
+    }
+    return {true, ""};
+}
+
+Finding t13_read_event(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    return {steps.handed_on(steps.readers, "EPOLLIN", "read") && only_by(steps, "read", steps.readers.threads), ""};
+}
+
+Finding t14_write_event(const Chapter& chapter) {
+    const Steps steps(record_of(chapter));
+    std::set<pid_t> workers = steps.readers.threads; // they answer at once where there is room
+    workers.insert(steps.writers.threads.begin(), steps.writers.threads.end());
+    return {steps.handed_on(steps.writers, "EPOLLOUT", "write") && only_by(steps, "write", workers), ""};
+}
+
+/// A connection that epoll watches and that has something to read is closed: whether an event for it still comes.
+bool event_after_close(TcpPair& pair) {
+    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    epoll_event watched{};
+    watched.events = EPOLLIN;
+    watched.data.u64 = 42;
+    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
+    pair.client.send("a word\n");
+    eventually([&] { return pair.client.unacknowledged() == 0; }, long_enough);
+    const int number = pair.server.get();
+    pair.server.reset();
+
+    epoll_event event{};
+    const bool comes = epoll_wait(epoll.get(), &event, 1, 0) == 1 && event.data.u64 == 42;
+    const bool cannot_be_taken_out = epoll_ctl(epoll.get(), EPOLL_CTL_DEL, number, nullptr) < 0; // EBADF
+    return comes && cannot_be_taken_out;
+}
+
+/// Whether close is enough, but for a copy of the descriptor: a dup, or the one that a forked child has.
+bool close_takes_out_unless_there_is_a_copy() {
+    TcpPair alone = tcp_pair();
+    const bool alone_goes_on = event_after_close(alone);
+
+    TcpPair duplicated = tcp_pair();
+    const Fd copy(check(fcntl(duplicated.server.get(), F_DUPFD_CLOEXEC, 0), "dup"));
+    const bool duplicated_goes_on = event_after_close(duplicated);
+
+    TcpPair forked = tcp_pair();
+    const Child child([] { pause(); });
+    const bool forked_goes_on = event_after_close(forked);
+    return !alone_goes_on && duplicated_goes_on && forked_goes_on;
+}
+
+Finding t15_close(const Chapter& chapter) {
+    static const bool as_said = close_takes_out_unless_there_is_a_copy();
+    const Steps steps(record_of(chapter));
+    const Record& record = steps.record;
+    if (steps.epoll < 0) return {false, ""};
+    const auto closes = std::count_if(record.calls.begin(), record.calls.end(), [&](const Call& call) {
+        return call.name == "close" && call.thread == record.main && call.result == 0 &&
+               steps.clients.contains(call.argument(0));
+    });
+    const auto taken_out = record.find([](const Call& call) { return call.has("EPOLL_CTL_DEL"); });
+    const bool all_closed = closes == static_cast<long>(record.clients.size());
+    return {as_said && all_closed && !taken_out, ""};
+}
+
+} // namespace
+
+std::vector<Claim> structure() {
+    const std::vector<int> all{1, 2, 3, 4, 5, 6};
+    return {
+        {"T1", "Creates a socket", all, "", t1_socket},
+        {"T2", "Makes it non-blocking, so that not even `accept` waits", all, "", t2_nonblocking},
+        {"T3", "Binds it to an address", all, "", t3_bind},
+        {"T4", "Listens", all, "", t4_listen},
+        {"T5", "Creates an epoll instance", all, "", t5_epoll_create},
+        {"T6", "Has it watch the listening socket", all, "", t6_watch_listener},
+        {"T7", "Has a queue for read events, at which threads wait", all, "", t7_read_queue},
+        {"T8", "Starts the threads that take from it", all, "", t8_read_threads},
+        {"T9", "Has a queue for write events, at which others wait", all, "", t9_write_queue},
+        {"T10", "Starts the threads that take from that", all, "", t10_write_threads},
+        {"T11", "Waits for epoll's events, over and over, in its main thread", all, "", t11_wait},
+        {"T12", "A client connects: it is accepted, made non-blocking, and watched", all, "", t12_connect},
+        {"T13", "A read event goes into the read queue, and a thread there reads", all, "", t13_read_event},
+        {"T14", "A write event goes into the write queue, and a thread there writes", all, "", t14_write_event},
+        {"T15", "A client leaves: `close` takes it out of epoll, unless a copy of the descriptor is open", all, "",
+         t15_close},
+    };
+}

@@ -1,0 +1,314 @@
+// P1 to P11: the traps that the article does not name and every reader meets. The black-box cases of tests/cases/ play
+// most of them; beside these stand the experiments with the calls themselves.
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <initializer_list>
+#include <iostream>
+#include <thread>
+
+#include "common/check.h"
+#include "tests/cases/case.h"
+#include "tests/claims/claim.h"
+#include "tests/claims/look.h"
+#include "tests/support/in_child.h"
+#include "tests/support/tcp_pair.h"
+
+namespace {
+
+/// Whether the server keeps what the black-box cases of these names promise.
+bool keeps(const Chapter& chapter, std::initializer_list<const char*> names) {
+    const std::vector<Case> cases = all_cases();
+    for (const std::string name : names) {
+        const auto played = std::find_if(cases.begin(), cases.end(), [&](const Case& one) { return one.name == name; });
+        if (played == cases.end()) throw Failed{"looked for the case '" + name + "'", "it", "none"};
+        Subject subject(chapter.program, long_enough);
+        try {
+            played->play(subject);
+        } catch (const Failed& failed) {
+            std::cerr << text("chapter 0", chapter.number, ", '", name, "': ", failed.did, ": expected ",
+                              failed.expected, ", got ", failed.got, "\n");
+            return false;
+        }
+    }
+    return true;
+}
+
+// --- P1 -------------------------------------------------------------------------------------------------------------
+
+/// How a process ends that writes to a client that is gone, and does not ignore SIGPIPE.
+std::string end_of_a_writer_to_the_gone() {
+    return in_child([] {
+               TcpPair pair = tcp_pair();
+               pair.client.reset();
+               char byte = 0;
+               // The first call fails with what the reset has left, ECONNRESET; the next one with EPIPE, if it returns.
+               eventually([&] { return read(pair.server.get(), &byte, 1) < 0 && errno == ECONNRESET; }, long_enough);
+               if (write(pair.server.get(), "x", 1) < 0) std::cout << "returned";
+           })
+        .ended;
+}
+
+Finding p1_gone_clients(const Chapter& chapter) {
+    static const std::string end = end_of_a_writer_to_the_gone();
+    return {end == "ended by signal Broken pipe" &&
+                keeps(chapter, {"reset before a word", "reset after a word", "reset with a lot unread", "gone reader"}),
+            "SIGPIPE, if not ignored: " + end};
+}
+
+// --- P2 -------------------------------------------------------------------------------------------------------------
+
+/// How much of 64 MiB one write takes that does not wait.
+std::size_t taken_by_one_write() {
+    const TcpPair pair = tcp_pair();
+    const std::string much(64 << 20, 'x');
+    return static_cast<std::size_t>(
+        check(static_cast<int>(send(pair.server.get(), much.data(), much.size(), MSG_NOSIGNAL)), "send"));
+}
+
+Finding p2_short_write(const Chapter& chapter) {
+    static const std::size_t taken = taken_by_one_write();
+    return {taken > 0 && taken < 64 << 20 && keeps(chapter, {"nothing lost after a stall"}),
+            text("one write took ", taken >> 10, " of ", 64 << 10, " KiB")};
+}
+
+// --- P3 -------------------------------------------------------------------------------------------------------------
+
+/// What epoll_wait says when the process was stopped and continued meanwhile.
+std::string epoll_wait_stopped_and_continued() {
+    Child child([] {
+        const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+        std::cout << "waiting" << std::endl;
+        epoll_event event{};
+        if (epoll_wait(epoll.get(), &event, 1, -1) < 0 && errno == EINTR) std::cout << " EINTR";
+    });
+    child.wait_until_it_waits("waiting");
+    child.signal(SIGSTOP);
+    eventually([&] { return process_state(child.pid()) == 'T'; }, long_enough);
+    child.signal(SIGCONT);
+    return child.outcome().out;
+}
+
+/// Whether the server goes on when strace attaches to it, and when that leaves.
+bool survives_strace(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    Client client(server.endpoint(long_enough));
+    client.expect_echo("before\n");
+    wait_for_rest(server.pid());
+    Process strace({{"strace", "-f", "-o", "/dev/null", "-p", std::to_string(server.pid())}, {}, true});
+    const auto attached = [&] { return strace.standard_error().find("attached") != std::string::npos; };
+    if (!eventually([&] { return attached() || !strace.running(); }, long_enough) || !attached()) {
+        throw Skipped{"strace cannot attach here: " + strace.standard_error()};
+    }
+    client.expect_echo("traced\n");
+    strace.signal(SIGTERM);
+    strace.wait(long_enough);
+    client.expect_echo("after\n");
+    return true;
+}
+
+Finding p3_eintr(const Chapter& chapter) {
+    static const bool interrupted = epoll_wait_stopped_and_continued() == "waiting\n EINTR";
+    if (!installed("strace")) throw Skipped{"strace is not installed"};
+    return {interrupted && keeps(chapter, {"stopped and continued"}) && survives_strace(chapter), ""};
+}
+
+// --- P4, P5 ---------------------------------------------------------------------------------------------------------
+
+Finding p4_half_close(const Chapter& chapter) {
+    return {keeps(chapter, {"half-close", "half-close, slow reader"}), ""};
+}
+
+/// How many of 1,000 calls of epoll_wait return at once, for a connection on which nothing happens.
+int returns_at_once(std::uint32_t asked_for) {
+    const TcpPair pair = tcp_pair();
+    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    epoll_event watched{};
+    watched.events = asked_for;
+    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
+    int count = 0;
+    epoll_event event{};
+    for (int i = 0; i < 1000; ++i) count += epoll_wait(epoll.get(), &event, 1, 0);
+    return count;
+}
+
+Finding p5_room_to_write(const Chapter& chapter) {
+    static const int asked_for_room = returns_at_once(EPOLLIN | EPOLLOUT);
+    static const int not_asked = returns_at_once(EPOLLIN);
+    RunningServer server(chapter.program);
+    Client client(server.endpoint(long_enough));
+    client.exchange(random_bytes(8 << 20, 5)); // after this there is nothing left to send, and much room
+    wait_for_rest(server.pid());               // not one thread runs
+    return {asked_for_room == 1000 && not_asked == 0,
+            text("asked, ", asked_for_room, " of 1000 waits end at once; else ", not_asked)};
+}
+
+// --- P6 -------------------------------------------------------------------------------------------------------------
+
+Finding p6_no_descriptors(const Chapter& chapter) {
+    return {keeps(chapter, {"out of descriptors"}), ""};
+}
+
+// --- P7 -------------------------------------------------------------------------------------------------------------
+
+/// Whether a child that has ended stays a zombie until it is waited for.
+bool zombie_until_waited_for() {
+    const pid_t child = check(fork(), "fork");
+    if (child == 0) _exit(0);
+    const bool zombie = eventually([&] { return process_state(child) == 'Z'; }, long_enough);
+    waitpid(child, nullptr, 0);
+    return zombie && process_state(child) == '-';
+}
+
+/// Whether a connection stays open while another process has a copy of its descriptor.
+bool copy_keeps_it_open() {
+    TcpPair pair = tcp_pair();
+    {
+        const Child child([] { pause(); });
+        pair.server.reset(); // but the child has a copy
+        if (pair.client.hears_within(milliseconds(50))) return false;
+    } // here the child is killed
+    return pair.client.receive_rest().empty();
+}
+
+Finding p7_zombies_and_copies(const Chapter& chapter) {
+    static const bool as_said = zombie_until_waited_for() && copy_keeps_it_open();
+    return {as_said && keeps(chapter, {"all is given back", "one descriptor a client"}), ""};
+}
+
+// --- P8 -------------------------------------------------------------------------------------------------------------
+
+Finding p8_memory_is_bounded(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    const Endpoint endpoint = server.endpoint(long_enough);
+    std::vector<Client> clients = connect_clients(endpoint, 2);
+    clients.front().expect_echo("x");
+    wait_for_rest(server.pid());
+    const std::size_t before = private_memory(server.pid());
+    std::size_t sent = 0;
+    for (Client& client : clients) sent += send_and_never_read(client, endpoint, server.pid());
+    const std::size_t after = private_memory(server.pid());
+    const std::size_t grown = (after - std::min(before, after)) / clients.size();
+    return {grown < 512 << 10, text("sent ", sent / clients.size() >> 20, " MiB, grown by ", grown >> 10, " KiB")};
+}
+
+// --- P9 -------------------------------------------------------------------------------------------------------------
+
+Finding p9_reused_descriptors(const Chapter& chapter) {
+    RunningServer server(chapter.program);
+    const Endpoint endpoint = server.endpoint(long_enough);
+    Client first(endpoint);
+    first.expect_echo("first\n");
+    const std::string inode = server_end(endpoint, first).inode;
+    const Descriptor before = find_descriptor(server.pid(), inode);
+    first.send("the answer to this comes too late\n");
+    first.reset();
+    if (!eventually([&] { return descriptor_of(before.process, inode) < 0; }, long_enough)) {
+        throw Failed{"reset a connection", "that the server closes it", "it does not"};
+    }
+    Client second(endpoint);
+    second.expect_echo("second\n");
+    const Descriptor after = find_descriptor(server.pid(), server_end(endpoint, second).inode);
+    return {after.number == before.number && keeps(chapter, {"descriptors reused"}),
+            text("descriptor ", after.number, " again")};
+}
+
+// --- P10 ------------------------------------------------------------------------------------------------------------
+
+/// How many times epoll_wait gives one connection that has input, when nobody reads it meanwhile.
+int times_given(std::uint32_t flags) {
+    TcpPair pair = tcp_pair();
+    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    epoll_event watched{};
+    watched.events = EPOLLIN | flags;
+    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
+    pair.client.send("a word\n");
+    eventually([&] { return pair.client.unacknowledged() == 0; }, long_enough);
+    int count = 0;
+    epoll_event event{};
+    for (int i = 0; i < 10; ++i) count += epoll_wait(epoll.get(), &event, 1, 0);
+    return count;
+}
+
+Finding p10_one_thread_a_connection(const Chapter& chapter) {
+    static const int level_triggered = times_given(0);
+    static const int one_shot = times_given(EPOLLONESHOT);
+    RunningServer server(chapter.program, {"--think", "60000"});
+    Client client(server.endpoint(long_enough));
+    send_line(client, "a request that takes a minute\n");
+    wait_for_rest(server.pid());
+    send_line(client, "and one more that comes meanwhile\n");
+    wait_for_rest(server.pid());
+    const std::size_t thinking = tasks_in(server.pid(), SYS_clock_nanosleep);
+    return {level_triggered == 10 && one_shot == 1 && thinking == 1,
+            text(level_triggered, " of 10 waits give it, with EPOLLONESHOT ", one_shot)};
+}
+
+// --- P11 ------------------------------------------------------------------------------------------------------------
+
+Finding p11_nc_without_n(const Chapter& chapter) {
+    const std::string nc = "nc.openbsd";
+    if (!installed(nc)) throw Skipped{nc + " is not installed"};
+    RunningServer server(chapter.program);
+    const Endpoint endpoint = server.endpoint(long_enough);
+    const auto start = [&](const std::string& options) {
+        return Launch{
+            {"bash", "-c", text("printf 'hi\\n' | ", nc, options, " 127.0.0.1 ", port_of(endpoint.address))}, {}, true};
+    };
+    Process with_n(start(" -N"));
+    const bool ends = with_n.read_line(long_enough) == "hi" && with_n.wait(long_enough);
+
+    Process without_n(start(""));
+    const bool answered = without_n.read_line(long_enough) == "hi";
+    wait_for_rest(server.pid());
+    const std::vector<TcpSocket> sockets = tcp_sockets(port_of(endpoint.address));
+    const auto open = std::count_if(sockets.begin(), sockets.end(),
+                                    [](const TcpSocket& socket) { return socket.state == TcpState::established; });
+    return {ends && answered && without_n.running() && open == 1, ""};
+}
+
+} // namespace
+
+std::vector<Claim> traps() {
+    const std::vector<int> all{1, 2, 3, 4, 5, 6};
+    return {
+        {"P1", "A reset, or a `write` to a client that is gone, ends that connection and not the server", all, "",
+         p1_gone_clients},
+        {"P2", "`write` may take a part: what is left is sent later, and nothing is lost", all, "", p2_short_write},
+        {"P3", "EAGAIN and EINTR are no end: stopped, continued and traced it goes on", all, "", p3_eintr},
+        {"P4", "Half-close: a client that has sent all still gets all of it back", all, "", p4_half_close},
+        {"P5",
+         "It asks about room to write only while it has something to write: otherwise it would spin",
+         {4, 5, 6},
+         "it never asks about room",
+         p5_room_to_write},
+        {"P6",
+         "With no descriptor left clients wait in the queue until others leave, and the CPU rests",
+         {3, 4, 5, 6},
+         "the process that accepts never has more than one client's descriptor",
+         p6_no_descriptors},
+        {"P7",
+         "No ended child stays a zombie, and the parent keeps no copy of a client's descriptor",
+         {2},
+         "it does not fork",
+         p7_zombies_and_copies},
+        {"P8", "A client that never reads does not fill the server's memory: it is not read from any more", all, "",
+         p8_memory_is_bounded},
+        {"P9", "A descriptor's number is given out again at once; the new client gets nothing of the old one's", all,
+         "", p9_reused_descriptors},
+        {"P10",
+         "No two threads ever handle one connection at the same time",
+         {6},
+         "no two threads share the clients",
+         p10_one_thread_a_connection},
+        {"P11", "`nc -N` closes its writing side when its input ends; without -N the connection stays open", all, "",
+         p11_nc_without_n},
+    };
+}
