@@ -1,4 +1,6 @@
 // Measures every statement of the article on the six servers and prints the matrix.
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -7,7 +9,9 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <set>
 #include <sstream>
+#include <tuple>
 
 #include "common/descriptor_limit.h"
 #include "tests/cases/case.h"
@@ -72,6 +76,12 @@ std::vector<Claim> chosen(const std::vector<std::string>& ids) {
     return some;
 }
 
+/// Says on standard error why a cell is not measured: once, as most of the reasons hold for many cells.
+void say_once(const std::string& reason) {
+    static std::set<std::string> said;
+    if (said.insert(reason).second) std::cerr << reason << '\n';
+}
+
 /// One cell and its figure. What went wrong is said on standard error.
 std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& chapter) {
     if (std::find(claim.chapters.begin(), claim.chapters.end(), chapter.number) == claim.chapters.end())
@@ -81,7 +91,7 @@ std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& c
         const Finding finding = claim.measure(chapter);
         return {finding.holds ? "yes" : "no", finding.figure};
     } catch (const Skipped& skipped) {
-        std::cerr << claim.id << ", chapter 0" << chapter.number << ": " << skipped.why << '\n';
+        say_once(skipped.why);
         return {"?", ""};
     } catch (const Failed& failed) {
         trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
@@ -125,7 +135,7 @@ bool went_wrong(const Row& row) {
 /// Whether all cells agree; where not, says so.
 bool agrees(const Matrix& matrix, const std::string& page, bool whole) {
     const Comparison comparison = compare(matrix, page, whole);
-    for (const std::string& cell : comparison.skipped) std::cerr << "skipped: " << cell << ": a tool is missing\n";
+    for (const std::string& id : comparison.skipped) std::cerr << "skipped: " << id << ": see above what is missing\n";
     for (const std::string& difference : comparison.differences) std::cerr << "DIFFERS: " << difference << '\n';
     return comparison.differences.empty();
 }
@@ -139,7 +149,9 @@ int main(int argc, char* argv[]) {
         const std::vector<Claim> claims = chosen(arguments.ids);
         std::vector<Chapter> chapters;
         for (std::size_t i = 0; i < names.size(); ++i) {
-            chapters.push_back({static_cast<int>(i) + 1, arguments.servers + "/" + names[i] + "/server"});
+            const std::string program = arguments.servers + "/" + names[i] + "/server";
+            if (access(program.c_str(), X_OK) != 0) refuse("there is no program " + program + ": make builds it");
+            chapters.push_back({static_cast<int>(i) + 1, program});
         }
         limit_descriptors(RLIM_INFINITY);
         std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
