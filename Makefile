@@ -149,17 +149,20 @@ CATCH_LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/nul
 # it finds nothing, and holds signals back.
 TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(if $(filter thread,$(SANITIZE)),$(call folder,06),$(CHAPTERS)))
 
+# The article's statements are measured when all is tested, and on the servers as a reader builds them.
+CLAIMS := $(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,build/tests/claims-program)
+
 .PHONY: test test-programs
 test:
 	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3
 	@$(MAKE) --no-print-directory test-programs
-	@tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+	@tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
 
 # The clients of the server tests need no sanitizer, so there is one program of them.
 test-programs: $(SERVERS) $(BUILD)/tests/unit-tests
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests)
 ifeq ($(SANITIZE),)
-test-programs: $(BUILD)/tests/server-tests
+test-programs: $(BUILD)/tests/server-tests $(CLAIMS)
 endif
 
 # --- the grader -----------------------------------------------------------------------------------------------------

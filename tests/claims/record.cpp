@@ -126,8 +126,9 @@ Record make_record(const std::string& program) {
         one_that_reads_late(endpoint, record.main, record);
         wait_for_rest(record.main);
         traced.signal(SIGTERM);
-        if (!traced.wait(long_enough) || !eventually([&] { return has_end(file, record.main); }, long_enough)) {
-            throw Failed{"stopped the server under strace", "its end", "it goes on"};
+        if (!traced.wait(long_enough)) throw Failed{"stopped the server under strace", "its end", "it goes on"};
+        if (!eventually([&] { return has_end(file, record.main); }, long_enough)) {
+            throw Failed{"stopped the server under strace", "its end in strace's record", "a record without it"};
         }
     }
     std::ifstream lines(file);
