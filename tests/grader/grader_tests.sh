@@ -82,7 +82,7 @@ says 2 'listens on port [0-9]+ .does it use' "$wrong other_port {port}"
 says 2 'after 8 seconds it does not listen' "$wrong slow_start {port}"
 says 2 'not a plain command' 'cat | cat'
 says 2 'none of 01 to 06' "$wrong none {port}" 07
-says 0 'prints megabytes' "$wrong floods {port}" 02 'silent client'
+says 1 'prints megabytes' "$wrong floods {port}" 02 'silent client'
 says 0 'did not end at SIGTERM' "$wrong ignores_sigterm {port}"
 says 0 'left processes behind' "$wrong leaves_a_child {port}"
 
