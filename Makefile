@@ -136,7 +136,8 @@ demo: all demo-program
 	@$(BUILD)/tests/demo/demo $(SERVERS)
 
 TEST_MAIN := $(BUILD)/tests/main.o
-$(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT)
+$(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT) \
+    $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve)
 $(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
 $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 	$(call say,link     $@)
@@ -229,12 +230,17 @@ format:
 clean:
 	$(RM) -r build $(CHAPTERS:%=%/server)
 
+# Each kind of tool in tests/ brings its own rules.
+include $(wildcard tests/*/*.mk)
+
 .PHONY: help
 help:
 	@echo 'make                       build all six servers; the server of 03 is then 03-select-server/server'
 	@echo 'make 03                    build one; so does make typed in its folder'
 	@echo 'make run CHAPTER=03        build and start one, on port 7007; PORT=7100 and ARGS="--verbose" change that'
 	@echo 'make demo                  let all six meet the same difficult clients, and see who gets served'
+	@echo 'make trace CHAPTER=03      play a short scene under strace, and say what each system call is for; RAW=1 is strace alone'
+	@echo 'make timeline CHAPTER=03   draw who waits for whom, as SVG; without CHAPTER all six, and a page with all of them'
 	@echo 'make diff-04               what chapter 04 changed in the server of chapter 03'
 	@echo 'make test                  test everything; CHAPTER=03 tests one server'
 	@echo "make check SERVER='./mine {port}' LEVEL=03   let the grader judge a server of yours, in any language"
@@ -242,6 +248,8 @@ help:
 	@echo 'make test-grader           test the grader itself, with servers of others'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'
+	@echo 'make docs                  write the pictures and the strace excerpts of the READMEs anew'
+	@echo 'make test-docs             run every command of the READMEs, and compare (a part of make test)'
 	@echo 'make clean                 remove all that was built'
 	@echo
 	@echo 'SANITIZE=address,undefined or SANITIZE=thread, behind any of them, builds into a folder of its own.'
