@@ -135,6 +135,12 @@ demo-program: $(BUILD)/tests/demo/demo
 demo: all demo-program
 	@$(BUILD)/tests/demo/demo $(SERVERS)
 
+# All chapters, unless CHAPTER is given on the command line.
+TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(CHAPTERS))
+
+# Each kind of tool in tests/ brings its own rules.
+include $(wildcard tests/*/*.mk)
+
 TEST_MAIN := $(BUILD)/tests/main.o
 $(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT) \
     $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve)
@@ -146,20 +152,17 @@ $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 # Version 3 of Catch2 has a library, version 2 has none.
 CATCH_LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/null 2>/dev/null && echo -lCatch2)
 
-# All chapters, unless CHAPTER is given on the command line.
-TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(CHAPTERS))
-
 .PHONY: test test-programs
 test:
-	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3
+	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3 $(DOCS_NEED)
 	@$(MAKE) --no-print-directory test-programs
-	@tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+	@MORE="$$DOCS_CHECKS" tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
 
 # The clients of the server tests need no sanitizer, so there is one program of them.
 test-programs: $(SERVERS) $(BUILD)/tests/unit-tests
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests)
 ifeq ($(SANITIZE),)
-test-programs: $(BUILD)/tests/server-tests
+test-programs: $(BUILD)/tests/server-tests docs-programs
 endif
 
 # --- the grader -----------------------------------------------------------------------------------------------------
@@ -229,9 +232,6 @@ format:
 .PHONY: clean
 clean:
 	$(RM) -r build $(CHAPTERS:%=%/server)
-
-# Each kind of tool in tests/ brings its own rules.
-include $(wildcard tests/*/*.mk)
 
 .PHONY: help
 help:

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs the test programs, prints a line a test as it goes, and at the end what failed and why, and the counts.
 # Usage: tests/run.sh UNIT-TESTS SERVER-TESTS NN=SERVER...   (two programs; the chapters with their servers' paths)
+# MORE, in the environment: further checks, one a line, `name command`. Each runs when all others are done.
 set -u
 unit_tests=$1
 server_tests=$2
@@ -24,9 +25,17 @@ for pair in "$@"; do
     while [ "$(jobs -rp | wc -l)" -ge 3 ]; do wait -n; done
 done
 wait
+more=()
+while read -r name command; do
+    [ -n "$name" ] || continue
+    more+=("$name")
+    # shellcheck disable=SC2086 # the command is words
+    start "$name" $command
+    wait
+done <<<"${MORE:-}"
 
 passed=0 failed=0 skipped=0
-for name in unit "${@/#/chapter-}"; do
+for name in unit "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
     name=${name%%=*}
     if read -r p f s 2>/dev/null <"$logs/$name.tally"; then
         passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
