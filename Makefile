@@ -143,7 +143,7 @@ include $(wildcard tests/*/*.mk)
 
 TEST_MAIN := $(BUILD)/tests/main.o
 $(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT) \
-    $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve)
+    $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve page)
 $(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
 $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 	$(call say,link     $@)
