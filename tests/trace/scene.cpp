@@ -12,10 +12,15 @@ constexpr int small_segment = 1000;
 /// B, who just wants its line back.
 class Asker {
   public:
-    explicit Asker(TracedServer& server) : server_(server), client_(server.connect('B')) {
+    explicit Asker(TracedServer& server) : server_(server), client_(server.connect('B')) {}
+
+    void ask() {
         server_.mark('B', "asks");
         client_.send("hello\n");
+        asked_ = Clock::now();
     }
+
+    [[nodiscard]] Clock::time_point asked() const { return asked_; }
 
     /// Waits until the answer is there, or it is certain that none will come while nobody else does anything.
     void wait_for_answer_or_rest() {
@@ -36,6 +41,7 @@ class Asker {
   private:
     TracedServer& server_;
     Client client_;
+    Clock::time_point asked_;
 };
 
 void hold_since(Clock::time_point since) {
@@ -46,10 +52,10 @@ void silent(TracedServer& server) {
     server.mark(0, "A says nothing");
     Client a = server.connect('A');
     server.wait_for_rest();
-    const auto asked = Clock::now();
     Asker b(server);
+    b.ask();
     b.wait_for_answer_or_rest();
-    hold_since(asked);
+    hold_since(b.asked());
     server.mark('A', "leaves");
     a.close();
     b.finish();
@@ -66,10 +72,10 @@ void not_reading(TracedServer& server) {
     a.send(std::string(unread_size, '.'));
     server.wait_for_rest();
     server.mark('A', "is known not to read");
-    const auto asked = Clock::now();
     Asker b(server);
+    b.ask();
     b.wait_for_answer_or_rest();
-    hold_since(asked);
+    hold_since(b.asked());
     server.mark('A', "reads");
     a.receive(unread_size + 6);
     server.mark('A', "has its answer");
@@ -82,10 +88,11 @@ void not_reading(TracedServer& server) {
 void both_ask(TracedServer& server) {
     server.mark(0, "both ask");
     Client a = server.connect('A');
+    Asker b(server);
     server.mark('A', "asks");
     a.send("hello\n");
     server.wait_for_thinking();
-    Asker b(server);
+    b.ask();
     a.receive(6);
     server.mark('A', "has its answer");
     server.mark('A', "leaves");

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iomanip>
 #include <map>
+#include <numeric>
 #include <sstream>
 
 #include "tests/support/failed.h"
@@ -58,6 +59,11 @@ std::string name_in_code(const std::string& call) {
     return call;
 }
 
+double units_per_second(const Lengths& lengths) {
+    const double all = std::accumulate(lengths.begin(), lengths.end(), 0.0);
+    return (width - gutter - margin - part_gap * static_cast<double>(lengths.size() - 1)) / all;
+}
+
 class Drawing {
   public:
     Drawing(const Timeline& timeline, const std::string& chapter, const Lengths& lengths)
@@ -78,7 +84,9 @@ class Drawing {
     void draw_bar(const Span& span, const Lane& lane, double left, double right, double y);
     void draw_verdict(const Part& part);
     void draw_arrow(const Part& part);
-    void draw_hand_overs();
+    void place_hand_overs();
+    void draw_ways();
+    void draw_tokens();
     void draw_legend();
     [[nodiscard]] std::string waits_in() const;
 
@@ -105,6 +113,12 @@ class Drawing {
     std::string id_;
     std::vector<double> lane_y_; // the middle
     std::vector<double> part_left_;
+    /// A hand-over on the picture.
+    struct Way {
+        const HandOver* hand_over;
+        double heard, token, taken;
+    };
+    std::vector<Way> ways_;
     double scale_ = 0;
     double lanes_bottom_ = 0;
     double bottom_ = 0;
@@ -152,9 +166,7 @@ void Drawing::place_lanes() {
 }
 
 void Drawing::place_parts() {
-    double all = 0;
-    for (const Seconds length : lengths_) all += length;
-    scale_ = (width - gutter - margin - part_gap * static_cast<double>(lengths_.size() - 1)) / all;
+    scale_ = units_per_second(lengths_);
     double left = gutter;
     for (const Seconds length : lengths_) {
         part_left_.push_back(left);
@@ -298,29 +310,46 @@ void Drawing::draw_arrow(const Part& part) {
          << "Z' class='heldhead'/>\n";
 }
 
-void Drawing::draw_hand_overs() {
+/// Where on the picture each request is handed over. Two that come together are shown side by side in the queue.
+void Drawing::place_hand_overs() {
     std::map<std::size_t, double> last; // in each queue
     for (const HandOver& one : timeline_.hand_overs) {
         for (std::size_t i = 0; i < timeline_.parts.size(); ++i) {
             if (one.heard < timeline_.parts[i].from || one.heard > timeline_.parts[i].to) continue;
             const double heard = x(i, one.heard);
             const double taken = x(i, one.taken);
-            double token = (heard + taken) / 2;
-            if (last.contains(one.queue) && std::abs(token - last[one.queue]) < 26) token = last[one.queue] + 26;
-            token = std::max(token, part_left_[i] + 14);
+            double token = std::max((heard + taken) / 2, part_left_[i] + 14);
+            if (last.contains(one.queue)) {
+                const double before = last[one.queue];
+                if (token < before + 26 && before < part_right(i) && before > part_left_[i]) token = before + 26;
+            }
             last[one.queue] = token;
-            const double y = lane_y_[one.queue];
-            const double end = lane_y_[one.to] - bar_height / 2;
-            out_ << "<g><title>"
-                 << escape(text(one.client, ": through the ", timeline_.lanes[one.queue].name, " in ",
-                                std::lround((one.taken - one.heard) * 1e6), " microseconds"))
-                 << "</title><path d='M" << heard << " " << lane_y_[one.from] << "L" << token << " " << y << "L"
-                 << taken << " " << end << "' class='path'/>\n<circle cx='" << token << "' cy='" << y
-                 << "' r='12' class='token'/>\n";
-            write(token, y + 6, std::string(1, one.client), "tokentext", "middle");
-            out_ << "<path d='M" << taken - 6 << " " << end - 10 << "L" << taken << " " << end << "L" << taken + 6
-                 << " " << end - 10 << "Z' class='head'/></g>\n";
+            ways_.push_back({&one, heard, token, taken});
         }
+    }
+}
+
+/// From main to the queue and on to the worker, behind everything else.
+void Drawing::draw_ways() {
+    for (const Way& way : ways_) {
+        const double end = lane_y_[way.hand_over->to] - bar_height / 2;
+        out_ << "<path d='M" << way.heard << " " << lane_y_[way.hand_over->from] << "L" << way.token << " "
+             << lane_y_[way.hand_over->queue] << "L" << way.taken << " " << end << "' class='path'/>\n<path d='M"
+             << way.taken - 6 << " " << end - 10 << "L" << way.taken << " " << end << "L" << way.taken + 6 << " "
+             << end - 10 << "Z' class='head'/>\n";
+    }
+}
+
+void Drawing::draw_tokens() {
+    for (const Way& way : ways_) {
+        const HandOver& one = *way.hand_over;
+        const double y = lane_y_[one.queue];
+        out_ << "<g><title>"
+             << escape(text(one.client, ": through the ", timeline_.lanes[one.queue].name, " in ",
+                            std::lround((one.taken - one.heard) * 1e6), " microseconds"))
+             << "</title><circle cx='" << way.token << "' cy='" << y << "' r='12' class='token'/>\n";
+        write(way.token, y + 6, std::string(1, one.client), "tokentext", "middle");
+        out_ << "</g>\n";
     }
 }
 
@@ -380,12 +409,14 @@ std::string Drawing::draw() {
     out_.str("");
     draw_head();
     draw_parts();
+    place_hand_overs();
+    draw_ways();
     for (std::size_t i = 0; i < timeline_.lanes.size(); ++i) draw_lane(i);
     for (const Part& part : timeline_.parts) {
         draw_verdict(part);
         draw_arrow(part);
     }
-    draw_hand_overs();
+    draw_tokens();
     std::ostringstream all;
     all << "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " << width << " " << bottom_ << "' width='" << width
         << "' height='" << bottom_ << "' role='img'>\n<title>" << escape(chapter_ + ": " + finding(timeline_))
@@ -435,6 +466,11 @@ Lengths lengths_of(const Timeline& timeline, Lengths least) {
         if (i == least.size()) least.push_back(0);
         const Seconds needed = std::ceil((timeline.parts[i].to - timeline.parts[i].from) * 50) / 50;
         least[i] = std::max(least[i], needed);
+    }
+    // Where one part is very long, a short one still has room for its words. Each round leaves less to do.
+    constexpr double words = 146;
+    for (int round = 0; round < 20; ++round) {
+        for (Seconds& length : least) length = std::max(length, words / units_per_second(least));
     }
     return least;
 }

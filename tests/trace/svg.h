@@ -9,7 +9,7 @@
 /// How long each part of the scene is on the picture. Pictures with the same lengths have the same time scale.
 using Lengths = std::vector<Seconds>;
 
-/// Room for each part of the timeline, and at least `least`.
+/// Room for each part of the timeline and for what is written in it, and at least `least`.
 Lengths lengths_of(const Timeline& timeline, Lengths least);
 
 /// What suits all six on a machine that is not busy, so that their pictures have one scale.
