@@ -22,15 +22,19 @@ timeline: need-strace $(TRACER) $(TESTED)
 	@$(TRACER) timeline $(BUILD)/timeline $(foreach one,$(TESTED),$(call server_of,$(one)))
 
 # Draws the READMEs' pictures, and writes the blocks that stand between `made by make docs` and `end of what make docs
-# made`, where they no longer are what is shown. The commands of the READMEs need what is in DOCS_NEED.
+# made`, where they no longer are what is shown; REDRAW=1 draws all pictures, after a change of svg.cpp. The commands of the
+# READMEs need what is in DOCS_NEED.
 DOCS_NEED := strace netcat-openbsd ncat socat iproute2 procps perl
 READMES   := README.md $(sort $(wildcard */README.md))
 .PHONY: docs docs-programs
 docs-programs: $(TRACER) $(PAGES) all demo-program
 docs: docs-programs
 	@tests/need.sh $(DOCS_NEED)
-	@$(TRACER) timeline $(BUILD)/timeline $(foreach one,$(CHAPTERS),$(call server_of,$(one)))
-	@for chapter in $(CHAPTERS); do cp $(BUILD)/timeline/$$chapter.svg $$chapter/timeline.svg; done
+	@mkdir -p $(BUILD)/logs
+	@for chapter in $(CHAPTERS); do \
+	    [ -z '$(REDRAW)' ] && $(TRACER) check $$chapter/server >$(BUILD)/logs/story && continue; \
+	    $(TRACER) timeline $(BUILD)/timeline $$chapter/server && cp $(BUILD)/timeline/$$chapter.svg $$chapter/timeline.svg || exit; \
+	done
 	@$(PAGES) write tests/trace/exempt.txt $(READMES)
 
 # For tests/run.sh: whether the pictures tell what happens, and every command in the READMEs shows what is printed below

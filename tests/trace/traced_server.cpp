@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -69,12 +70,21 @@ bool waits_for_others(const Task& task) {
     return task.state == 'S' && task.call >= 0 && task.call != SYS_clock_nanosleep;
 }
 
+Seconds time_of(clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+/// How far the clock that people set, which strace goes by, is ahead of the one that only goes on.
+Seconds clock_offset() {
+    return time_of(CLOCK_REALTIME) - time_of(CLOCK_MONOTONIC);
+}
+
 } // namespace
 
 Seconds now() {
-    timespec time{};
-    clock_gettime(CLOCK_REALTIME, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+    return time_of(CLOCK_REALTIME);
 }
 
 TracedServer::TracedServer(const std::string& program, const std::vector<std::string>& options)
@@ -83,7 +93,8 @@ TracedServer::TracedServer(const std::string& program, const std::vector<std::st
                                            traced_calls, "-o", file_,  program, "--port", "0"};
           command.insert(command.end(), options.begin(), options.end());
           return Launch{command, {}, true};
-      }()) {
+      }()),
+      offset_(clock_offset()) {
     const auto line = strace_.read_line(long_enough);
     if (!line || line->find(':') == std::string::npos) {
         throw Failed{"started " + program + " under strace", "that it listens",
@@ -152,6 +163,7 @@ Recording TracedServer::finish() {
     mark(0, "stop");
     kill(server_, SIGTERM);
     if (!strace_.wait(long_enough)) throw Failed{"stopped the server under strace", "its end", "it goes on"};
+    recording_.clock_was_set = std::abs(clock_offset() - offset_) > 0.003;
     std::ifstream file(file_);
     recording_.raw = std::string(std::istreambuf_iterator<char>(file), {});
     std::istringstream lines(recording_.raw);

@@ -25,6 +25,7 @@ struct Recording {
     std::map<std::uint16_t, char> clients; ///< who came from which port
     std::uint16_t port = 0;                ///< the server's own
     std::string raw;                       ///< strace's own words
+    bool clock_was_set = false;            ///< meanwhile; then its times are not to be trusted
 };
 
 class TracedServer {
@@ -55,6 +56,7 @@ class TracedServer {
     pid_t server_ = -1;
     Endpoint endpoint_;
     Recording recording_;
+    Seconds offset_;
 };
 
 /// The time now as strace writes it.
