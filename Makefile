@@ -135,8 +135,9 @@ demo-program: $(BUILD)/tests/demo/demo
 demo: all demo-program
 	@$(BUILD)/tests/demo/demo $(SERVERS)
 
-# All chapters, unless CHAPTER is given on the command line.
-TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(CHAPTERS))
+# All chapters, unless CHAPTER is given on the command line. ThreadSanitizer is for the one that has threads: in the others
+# it finds nothing, and holds signals back.
+TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(if $(filter thread,$(SANITIZE)),$(call folder,06),$(CHAPTERS)))
 
 # Each kind of tool in tests/ brings its own rules.
 include $(wildcard tests/*/*.mk)
@@ -152,17 +153,20 @@ $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 # Version 3 of Catch2 has a library, version 2 has none.
 CATCH_LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/null 2>/dev/null && echo -lCatch2)
 
+# The article's statements are measured when all is tested, and on the servers as a reader builds them.
+CLAIMS := $(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,build/tests/claims-program)
+
 .PHONY: test test-programs
 test:
 	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3 $(DOCS_NEED)
 	@$(MAKE) --no-print-directory test-programs
-	@MORE="$$DOCS_CHECKS" tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+	@MORE="$$DOCS_CHECKS" tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
 
 # The clients of the server tests need no sanitizer, so there is one program of them.
 test-programs: $(SERVERS) $(BUILD)/tests/unit-tests
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests)
 ifeq ($(SANITIZE),)
-test-programs: $(BUILD)/tests/server-tests docs-programs
+test-programs: $(BUILD)/tests/server-tests $(CLAIMS) docs-programs
 endif
 
 # --- the grader -----------------------------------------------------------------------------------------------------
@@ -201,6 +205,23 @@ test-grader:
 	@tests/need.sh socat python3 libevent-dev libasio-dev
 	@$(MAKE) --no-print-directory SANITIZE= build/tests/check $(OTHERS)
 	@tests/grader/grader_tests.sh build
+
+# The test of the tests: each breakage of a server is caught by the case that it names.
+.PHONY: breakages
+breakages:
+	@tests/need.sh strace netcat-openbsd catch2
+	@$(MAKE) --no-print-directory SANITIZE= all build/tests/check build/tests/server-tests
+	@tests/breakages.sh
+
+# --- the article's statements ---------------------------------------------------------------------------------------
+
+$(BUILD)/tests/claims-program: $(call objects,tests/claims) $(call objects,tests/cases) $(SUPPORT)
+	$(call say,link     $@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
+
+.PHONY: claims
+claims: all $(BUILD)/tests/claims-program
+	@$(BUILD)/tests/claims-program $(if $(SANITIZE),--servers $(BUILD))
 
 # --- looking after the code -----------------------------------------------------------------------------------------
 
@@ -245,6 +266,8 @@ help:
 	@echo 'make test                  test everything; CHAPTER=03 tests one server'
 	@echo "make check SERVER='./mine {port}' LEVEL=03   let the grader judge a server of yours, in any language"
 	@echo 'make new-server NAME=echo  lay out a server for you to write, in mine/echo'
+	@echo 'make breakages             test the tests: break each server on purpose, and see that it is noticed'
+	@echo 'make claims                measure every statement of the article on all six, and print the matrix'
 	@echo 'make test-grader           test the grader itself, with servers of others'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'

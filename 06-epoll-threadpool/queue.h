@@ -32,6 +32,12 @@ class Queue {
         return item;
     }
 
+    /// All that is queued, without waiting.
+    std::deque<T> take_all() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(items_, {});
+    }
+
     /// Every `pop`, waiting or to come, gives nothing from now on. What is still queued is not handed out any more.
     void close() {
         {

@@ -10,7 +10,10 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <memory>
+#include <unordered_map>
 
+#include "06-epoll-threadpool/session.h"
 #include "06-epoll-threadpool/workers.h"
 #include "common/accept_failure.h"
 #include "common/address.h"
@@ -27,22 +30,25 @@ namespace {
 
 struct Server {
     Fd listener;
-    Connections connections; // by descriptor; only the main thread looks in here, puts in and takes out
+    // By address, as the number of a descriptor that a worker has closed may already be the next client's. Only main
+    // puts in and takes out.
+    std::unordered_map<Session*, std::unique_ptr<Session>> sessions;
     AcceptPause pause;
     Fd epoll;
 
-    int watch(int operation, int fd, std::uint32_t events, Connection* connection);
+    int watch(int operation, int fd, std::uint32_t events, Session* session);
     void accept_client();
-    void close_connection(Connection& connection);
-    void run(Workers& readers, Workers& writers);
+    void delete_finished(Workers& workers);
+    void run(Workers& workers);
+    void deliver();
 };
 
-/// Adds `fd` to what epoll watches, or changes what it is watched for. `connection` comes back with its events; null
+/// Adds `fd` to what epoll watches, or changes what it is watched for. `session` comes back with its events; null
 /// stands for the listener. Gives 0, or -1 with errno.
-int Server::watch(int operation, int fd, std::uint32_t events, Connection* connection) {
+int Server::watch(int operation, int fd, std::uint32_t events, Session* session) {
     epoll_event event{};
     event.events = events;
-    event.data.ptr = connection;
+    event.data.ptr = session;
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }
 
@@ -53,43 +59,55 @@ void Server::accept_client() {
     if (client) {
         narrate_connected(client.get(), address);
         const int fd = client.get();
-        Connection& connection = connections.emplace(fd, std::move(client)).first->second;
-        if (watch(EPOLL_CTL_ADD, fd, one_event(Interest::read), &connection) < 0) close_connection(connection);
+        auto session = std::make_unique<Session>(std::move(client));
+        Session* const key = session.get();
+        sessions.emplace(key, std::move(session));
+        if (watch(EPOLL_CTL_ADD, fd, events_for(Interest::read), key) < 0) {
+            narrate_left(fd, std::strerror(errno));
+            sessions.erase(key);
+        }
     } else if (after_failed_accept(errno) == AfterFailedAccept::pause) {
         pause.begin();
         watch(EPOLL_CTL_MOD, listener.get(), 0, nullptr);
     }
 }
 
-/// Hung up: by the client's reset, or by a worker when the client is done.
-void Server::close_connection(Connection& connection) {
-    if (connection.interest() != Interest::none) narrate_left(connection.fd(), "hung up");
-    connections.erase(connection.fd()); // closes it, and what is closed epoll forgets
-    pause.end();
+/// Deletes the clients whose connections the workers have closed.
+void Server::delete_finished(Workers& workers) {
+    for (Session* session : workers.finished()) {
+        sessions.erase(session);
+        pause.end();
+    }
 }
 
 /// Hands each event to those who do the work. Nothing makes it wait but epoll_wait.
-void Server::run(Workers& readers, Workers& writers) {
+void Server::run(Workers& workers) {
     constexpr int most = 64;
     std::array<epoll_event, most> events;
     while (!stopping()) { // T11
         const int ready = epoll_wait(epoll.get(), events.data(), most, pause.timeout_ms());
         for (int i = 0; i < ready; ++i) {
-            auto* connection = static_cast<Connection*>(events[i].data.ptr);
-            if (connection == nullptr) {
+            auto* session = static_cast<Session*>(events[i].data.ptr);
+            if (session == nullptr) {
                 accept_client(); // T12
-            } else if ((events[i].events & (EPOLLHUP | EPOLLERR)) != 0) {
-                close_connection(*connection); // T15
-            } else if ((events[i].events & EPOLLIN) != 0) {
-                readers.push(*connection); // T13
-            } else {
-                writers.push(*connection); // T14
+            } else if (session->baton.take(events[i].events)) {
+                workers.push(*session);
             }
         }
+        delete_finished(workers); // here, where no event of theirs is left in `events`
         if (pause.over() && watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0) pause.begin();
     }
-    readers.stop();
-    writers.stop();
+    workers.stop();
+    delete_finished(workers);
+    deliver();
+}
+
+/// Sends what is left to be sent.
+void Server::deliver() {
+    Connections connections;
+    for (auto& [address, session] : sessions) {
+        connections.emplace(session->connection.fd(), std::move(session->connection));
+    }
     deliver_unsent(connections);
 }
 
@@ -112,13 +130,10 @@ int main(int argc, char* argv[]) {
         Server server{open_listener(options, Mode::nonblocking), {}, {}, {}};                     // T1 to T4
         server.epoll = Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));                  // T5
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl"); // T6
-        Workers readers(read_workers, server.epoll.get(),
-                        [&](Connection& connection) { connection.on_readable(options.think); }); // T7, T8
-        Workers writers(write_workers, server.epoll.get(),
-                        [](Connection& connection) { connection.on_writable(); }); // T9, T10
+        Workers workers(read_workers, write_workers, server.epoll.get(), options.think);          // T7 to T10
         stop_on_signals(server.listener.get());
         announce(server.listener.get());
-        server.run(readers, writers);
+        server.run(workers);
         return 0;
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';

@@ -1,29 +1,23 @@
 #include "06-epoll-threadpool/workers.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
 #include <system_error>
-#include <utility>
 
-#include "common/accept_failure.h"
-#include "common/think.h"
+#include "common/narrate.h"
+#include "common/piece.h"
 
-std::uint32_t one_event(Interest interest) {
-    switch (interest) {
-    case Interest::read:
-        return EPOLLIN | EPOLLONESHOT;
-    case Interest::write:
-        return EPOLLOUT | EPOLLONESHOT;
-    case Interest::none:
-        break;
-    }
-    return EPOLLONESHOT;
+std::uint32_t events_for(Interest interest) {
+    return EPOLLET | (interest == Interest::read ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : EPOLLOUT);
 }
 
-Workers::Workers(int count, int epoll, std::function<void(Connection&)> task) : epoll_(epoll), task_(std::move(task)) {
+Workers::Workers(int read_workers, int write_workers, int epoll, std::chrono::milliseconds think_time)
+    : epoll_(epoll), think_time_(think_time) {
     try {
-        for (int i = 0; i < count; ++i) threads_.emplace_back(&Workers::work, this);
+        for (int i = 0; i < read_workers; ++i) threads_.emplace_back(&Workers::read_and_answer, this); // T8
+        for (int i = 0; i < write_workers; ++i) threads_.emplace_back(&Workers::send_rest, this);      // T10
     } catch (const std::system_error& error) {
         stop();
         throw std::system_error(error.code(), "starting a worker thread");
@@ -31,28 +25,61 @@ Workers::Workers(int count, int epoll, std::function<void(Connection&)> task) : 
 }
 
 void Workers::stop() {
-    queue_.close();
+    read_queue_.close();
+    write_queue_.close();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
 }
 
-/// What each thread does: take a connection off the queue, do the task, hand the connection back.
-void Workers::work() {
-    while (const auto connection = queue_.pop()) {
-        task_(**connection);
-        hand_back(**connection);
+void Workers::push(Session& session) {
+    if (session.connection.interest() == Interest::read) {
+        read_queue_.push(&session); // T13
+    } else {
+        write_queue_.push(&session); // T14
     }
 }
 
-/// Gives the connection back to the kernel. With that it is no longer ours: its next event may already be in another
-/// thread's hands.
-void Workers::hand_back(Connection& connection) const {
-    // Shut down in both directions it is hung up, and that is the event with which main closes it.
-    if (connection.interest() == Interest::none) shutdown(connection.fd(), SHUT_RDWR);
+/// What a read worker does.
+void Workers::read_and_answer() {
+    while (const auto next = read_queue_.pop()) {
+        Session& session = **next;
+        const int seen = session.baton.events();
+        const std::size_t count = session.connection.on_readable(think_time_);
+        // A read that does not fill its buffer has taken all there was, unless there is more than input.
+        hand_back(session, seen, count > 0 && count < piece_size && !session.baton.more_than_input());
+    }
+}
 
-    epoll_event event{};
-    event.events = one_event(connection.interest());
-    event.data.ptr = &connection;
-    // Nobody else would ever look at it again; so where the kernel has no room for this (ENOMEM), again in a moment.
-    while (epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd(), &event) < 0) think(accept_pause_time);
+/// What a write worker does.
+void Workers::send_rest() {
+    while (const auto next = write_queue_.pop()) {
+        Session& session = **next;
+        const int seen = session.baton.events();
+        session.connection.on_writable();
+        hand_back(session, seen, false);
+    }
+}
+
+/// Ends the ownership of a session. Where all the input was taken, there will be an event when there is more. Otherwise
+/// the kernel is asked to look at it again, and reports at once what it finds.
+void Workers::hand_back(Session& session, int seen, bool took_all) {
+    const Interest interest = session.connection.interest();
+    if (interest == Interest::none) return finish(session);
+    if (interest == Interest::write || !took_all) {
+        epoll_event event{};
+        event.events = events_for(interest);
+        event.data.ptr = &session;
+        if (epoll_ctl(epoll_, EPOLL_CTL_MOD, session.connection.fd(), &event) < 0) {
+            narrate_left(session.connection.fd(), std::strerror(errno));
+            return finish(session);
+        }
+    }
+    if (!session.baton.let_go(seen)) push(session);
+}
+
+/// Closes the connection, and what is closed epoll forgets (T15). It is not let go: an event that main has got already
+/// finds it owned. Main deletes it when it can have no such event left.
+void Workers::finish(Session& session) {
+    session.connection.close();
+    finished_.push(&session);
 }

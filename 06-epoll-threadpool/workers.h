@@ -1,47 +1,48 @@
-// Worker threads behind a queue. Introduced by chapter 06.
+// The two queues and the threads behind them. Introduced by chapter 06.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <functional>
+#include <deque>
 #include <thread>
 #include <vector>
 
 #include "06-epoll-threadpool/queue.h"
+#include "06-epoll-threadpool/session.h"
 #include "common/connection.h"
 
-// The baton: at any moment one party owns a connection, and only the owner touches it.
-//
-//     the kernel --epoll_wait--> main --push--> a queue --pop--> a worker --hand_back--> the kernel
-//
-// EPOLLONESHOT makes it so: with the event that epoll_wait gives, the kernel lets go of the connection and reports
-// nothing more about it until hand_back arms it again. Only main closes, so nobody else ever holds a pointer to a
-// connection that is gone.
+/// What epoll shall report about a connection: each arrival once (EPOLLET), and not again and again until it is dealt
+/// with.
+std::uint32_t events_for(Interest interest);
 
-/// What epoll shall report next about a connection that waits for `interest`: once, and then nothing until it is armed
-/// again. A hang-up is reported in any case.
-std::uint32_t one_event(Interest interest);
-
-/// A queue of connections and the threads that do one task with each.
+/// The read queue, the write queue, and the threads that work on them. They own a session from `push` on.
 class Workers {
   public:
-    /// Starts `count` threads. `epoll` is where they hand the connections back to. Throws std::system_error.
-    Workers(int count, int epoll, std::function<void(Connection&)> task);
+    /// Starts the threads. `epoll` is where the connections are watched. Throws std::system_error.
+    Workers(int read_workers, int write_workers, int epoll, std::chrono::milliseconds think_time);
     ~Workers() { stop(); }
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
 
-    /// Hands `connection` over: the caller owns it no longer.
-    void push(Connection& connection) { queue_.push(&connection); }
+    /// Hands a session over to the threads. The caller owned it, and does no longer.
+    void push(Session& session);
 
-    /// Ends the threads, each after the task in hand. The connections left in the queue are the caller's again.
+    /// The sessions whose connections the threads have closed since the last call. They are the caller's.
+    std::deque<Session*> finished() { return finished_.take_all(); }
+
+    /// Ends the threads, each after the task in hand. All sessions are the caller's then.
     void stop();
 
   private:
-    void work();
-    void hand_back(Connection& connection) const;
+    void read_and_answer();
+    void send_rest();
+    void hand_back(Session& session, int seen, bool took_all);
+    void finish(Session& session);
 
     int epoll_;
-    std::function<void(Connection&)> task_;
-    Queue<Connection*> queue_;
+    std::chrono::milliseconds think_time_;
+    Queue<Session*> read_queue_;  // T7
+    Queue<Session*> write_queue_; // T9
+    Queue<Session*> finished_;
     std::vector<std::thread> threads_;
 };

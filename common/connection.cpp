@@ -28,22 +28,26 @@ ssize_t write_some(int fd, const char* data, std::size_t size) {
 
 } // namespace
 
-void Connection::on_readable(std::chrono::milliseconds think_time) {
+std::size_t Connection::on_readable(std::chrono::milliseconds think_time) {
     std::array<char, piece_size> piece; // not initialised: read fills as much of it as is used
     const ssize_t count = read(fd(), piece.data(), piece.size());
-    if (count == 0) return end("it closed");
-    if (count < 0) {
-        if (!try_later(errno)) end(std::strerror(errno));
-        return;
+    if (count <= 0) {
+        if (count == 0) end("it closed");
+        if (count < 0 && !try_later(errno)) end(std::strerror(errno));
+        return 0;
     }
 
     think(think_time);
+    answer(std::string_view(piece.data(), static_cast<std::size_t>(count)));
+    return static_cast<std::size_t>(count);
+}
 
-    const auto size = static_cast<std::size_t>(count);
-    const ssize_t taken = write_some(fd(), piece.data(), size);
+/// Sends what the kernel has room for, and keeps the rest.
+void Connection::answer(std::string_view piece) {
+    const ssize_t taken = write_some(fd(), piece.data(), piece.size());
     if (taken < 0) return end(std::strerror(errno));
-    narrate("fd ", fd(), ": echoed ", taken, " of ", count, " bytes");
-    if (taken < count) keep(std::string_view(piece.data(), size).substr(static_cast<std::size_t>(taken)));
+    narrate("fd ", fd(), ": echoed ", taken, " of ", piece.size(), " bytes");
+    if (static_cast<std::size_t>(taken) < piece.size()) keep(piece.substr(static_cast<std::size_t>(taken)));
 }
 
 void Connection::on_writable() {

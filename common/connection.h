@@ -32,13 +32,17 @@ class Connection {
     [[nodiscard]] Interest interest() const noexcept { return interest_; }
 
     /// There is input (or its end): one read(2), `think_time`, and one write(2). What the kernel does not take is kept,
-    /// and the interest becomes `write`. The end of input or an error makes it `none`.
-    void on_readable(std::chrono::milliseconds think_time);
+    /// and the interest becomes `write`. The end of input or an error makes it `none`. Gives how many bytes it read.
+    std::size_t on_readable(std::chrono::milliseconds think_time);
 
     /// There is room: one write(2) of what is kept. When all is sent, the interest is `read` again.
     void on_writable();
 
+    /// Closes the socket now and not when the connection is destroyed.
+    void close() noexcept { socket_.reset(); }
+
   private:
+    void answer(std::string_view piece);
     void keep(std::string_view rest);
     void end(const char* why);
 

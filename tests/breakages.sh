@@ -66,6 +66,14 @@ copy() { # where to, the chapter's folder
     [ ! -d build/headers ] || ln -s "$PWD/build/headers" "$1/build/headers" # large, and not changed
 }
 
+# Where the chapter's README has the breakage as an exercise, it shows the same lines.
+shown_as_it_is() { # patch, name, README
+    grep -qF "(\`$2\`)" "$3" || return 0
+    sed -n '/^--- /,$ { /^--- /d; /^+++ /d; s/^[-+] *//p }' "$1" | while read -r line; do
+        [ -z "$line" ] || grep -qF -- "$line" "$3" || { echo "$3 does not show: $line"; return 1; }
+    done
+}
+
 # One breakage from beginning to end. Its verdict is one line; why it failed stands in its log.
 break_it() { # patch
     local name chapter suite case expect passes what server tree log start why='' said
@@ -79,6 +87,8 @@ break_it() { # patch
 
     if [ -z "$chapter" ] || [ -z "$case" ] || [ -z "$expect" ] || [ -z "$what" ]; then
         why='a line is missing before the diff'
+    elif ! shown_as_it_is "$1" "$name" "$(dirname "$server")/README.md" >>"$log"; then
+        why='its exercise in the README shows other lines'
     elif ! copy "$tree" "$(dirname "$server")" >>"$log" 2>&1; then
         why='the code could not be copied'
     elif ! (cd "$tree" && GIT_CEILING_DIRECTORIES=$scratch git apply "$OLDPWD/$1") >>"$log" 2>&1; then

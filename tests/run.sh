@@ -1,11 +1,13 @@
 #!/bin/bash
 # Runs the test programs, prints a line a test as it goes, and at the end what failed and why, and the counts.
-# Usage: tests/run.sh UNIT-TESTS SERVER-TESTS NN=SERVER...   (two programs; the chapters with their servers' paths)
+# Usage: tests/run.sh UNIT-TESTS SERVER-TESTS CLAIMS NN=SERVER...   (programs; the chapters with their servers' paths)
+# CLAIMS may be empty: the statements of the article are then not measured.
 # MORE, in the environment: further checks, one a line, `name command`. Each runs when all others are done.
 set -u
 unit_tests=$1
 server_tests=$2
-shift 2
+claims=$3
+shift 3
 logs=$(dirname "$unit_tests")/logs
 mkdir -p "$logs"
 rm -f "$logs"/*
@@ -19,10 +21,11 @@ start() { # name, command...
 
 start unit "$unit_tests"
 wait
+[ -z "$claims" ] || start claims "$claims" --compare README.md
 for pair in "$@"; do
     CHAPTER=${pair%%=*} SERVER=${pair#*=} start "chapter-${pair%%=*}" "$server_tests"
-    # Three side by side: most of the time they wait.
-    while [ "$(jobs -rp | wc -l)" -ge 3 ]; do wait -n; done
+    # Four side by side: most of the time they wait.
+    while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
 done
 wait
 more=()
@@ -35,7 +38,7 @@ while read -r name command; do
 done <<<"${MORE:-}"
 
 passed=0 failed=0 skipped=0
-for name in unit "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
+for name in unit ${claims:+claims} "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
     name=${name%%=*}
     if read -r p f s 2>/dev/null <"$logs/$name.tally"; then
         passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))

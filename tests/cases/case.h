@@ -30,7 +30,9 @@ class Subject {
     [[nodiscard]] bool started() const { return server_ != nullptr; }
     [[nodiscard]] RunningServer& server() const { return *server_; }
     [[nodiscard]] Endpoint endpoint() const { return server_->endpoint(patience_); }
-    [[nodiscard]] Client connect(int receive_buffer = 0) const { return Client(endpoint(), receive_buffer); }
+    [[nodiscard]] Client connect(int receive_buffer = 0, int segment = 0) const {
+        return Client(endpoint(), receive_buffer, segment);
+    }
     [[nodiscard]] const std::string& program() const { return program_; }
     [[nodiscard]] milliseconds patience() const { return patience_; }
 

@@ -80,6 +80,18 @@ void address_taken(Subject& subject) {
            "'" + output.errors + "'");
 }
 
+void the_port_asked_for(Subject& subject) {
+    // Two ports: the bytes of one may happen to be the same in either order.
+    for (int i = 0; i < 2; ++i) {
+        subject.start();
+        const std::string line = subject.server().listening_line();
+        const std::string port = line.substr(line.rfind(':') + 1);
+        subject.start({"--port", port});
+        expect(subject.server().listening_line() == line, "started it with --port " + port, "'" + line + "'",
+               "'" + subject.server().listening_line() + "'");
+    }
+}
+
 void loopback_by_default(Subject& subject) {
     subject.start();
     expect(subject.server().listening_line().starts_with("listening on 127.0.0.1:"), "started it without --host",
@@ -149,6 +161,7 @@ std::vector<Case> command_line_cases() {
         {"wrong options", "a wrong option or value: one line that names it, exit status 2", wrong_options},
         {"help", "--help names every option, exit status 0", help},
         {"address taken", "an address in use: the call, the address and the reason, exit status 1", address_taken},
+        {"the port asked for", "--port is the port that it listens on", the_port_asked_for},
         {"loopback by default", "without --host nobody outside gets in", loopback_by_default},
         {"IPv6", "--host ::1 listens on [::1]", ipv6},
         {"silent and verbose", "it prints nothing while all is well; with --verbose it tells who came, sent and left",

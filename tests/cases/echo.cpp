@@ -52,6 +52,22 @@ void half_close_slow_reader(Subject& subject) {
            "all of them, then the end of data", difference(expected, back));
 }
 
+/// Small packets and a small window make the server's send buffer small, too; and the client reads little at a time.
+void drop_by_drop(Subject& subject) {
+    subject.start();
+    Client client = subject.connect(1, 200); // 1 stands for the least that the kernel grants
+    const std::string data = random_bytes(1 << 18, 14);
+    client.send(data);
+    client.finish_sending();
+    std::string back;
+    for (std::string piece = client.receive_some(4096); !piece.empty(); piece = client.receive_some(4096)) {
+        back += piece;
+        pause_a_millisecond();
+    }
+    expect(back == data, "sent 256 KiB, closed its writing side, then read at most 4 KiB at a time, slowly",
+           "all of it, then the end of data", difference(data, back));
+}
+
 void nothing_at_all(Subject& subject) {
     subject.start();
     Client client = subject.connect();
@@ -124,6 +140,10 @@ std::vector<Case> echo_cases() {
                 "The client's end came while there was unsent data. Close only when that is gone.",
                 "close(2) drops nothing that write(2) has taken; but what write did not take is still yours. Wait for "
                 "room with epoll_wait(2) or select(2), or in a blocking write(2)."}},
+        {"drop by drop", "the same when the way back is narrow: what did not fit takes several writes", drop_by_drop,
+         Lesson{"The rest of a write may itself be taken in parts. Servers have had a wrong offset here for years.",
+                "Where does the second write of the same rest begin?",
+                "write(2) returns how much it took each time: add it up, and go on from there."}},
         {"nothing at all", "a client that sends nothing gets nothing, and the end", nothing_at_all,
          Lesson{"An end of data is no data: it must not be answered, only closed.",
                 "The first read gives 0. Is the connection closed then?",

@@ -79,22 +79,32 @@ std::size_t unread_by_server(const Client& client, const Endpoint& server) {
     throw Failed{"looked into /proc/net/tcp", "the connection", "no such line"};
 }
 
-void delivers_what_was_read(Subject& subject) {
+/// The signal goes to the server's process or, `to_all`, to its process group.
+void delivers_at(Subject& subject, int signal, bool to_all, const std::string& did) {
     RunningServer& server = subject.start();
     Client client = subject.connect(4096);
     const std::string data = random_bytes(1 << 20, 11);
     const std::size_t sent = client.send_until_stuck(data, milliseconds(200));
     const std::size_t read = sent - client.unacknowledged() - unread_by_server(client, subject.endpoint());
 
-    server.process().signal(SIGTERM);
+    kill(to_all ? -server.pid() : server.pid(), signal);
     const std::string back = client.receive_rest();
     std::string expected;
     while (expected.size() < back.size()) expected += data.substr(0, back.size() - expected.size());
     expect(back.size() >= read && back == expected,
-           text("sent ", sent, " bytes without reading, of which the server had read ", read,
-                " when it got SIGTERM; then read to the end"),
+           text("sent ", sent, " bytes without reading, of which the server had read ", read, " when ", did,
+                "; then read to the end"),
            "all that the server had read", text(back.size(), " bytes, ", difference(expected, back)));
     expect_exit_0(subject, soon, "the client has taken its data");
+}
+
+void delivers_what_was_read(Subject& subject) {
+    delivers_at(subject, SIGTERM, false, "it got SIGTERM");
+}
+
+/// In a terminal all processes of the foreground get the signal, children too.
+void ctrl_c(Subject& subject) {
+    delivers_at(subject, SIGINT, true, "it and all its children got SIGINT");
 }
 
 void delivers_what_it_thinks_about(Subject& subject) {
@@ -148,6 +158,20 @@ void second_signal(Subject& subject) {
            "that none of its processes is left", text("process ", processes.back(), " runs on"));
 }
 
+void killed(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.expect_echo("hello\n");
+    const std::vector<pid_t> processes = process_tree(server.pid());
+    server.process().signal(SIGKILL);
+    server.process().wait(soon);
+    for (const pid_t pid : processes) {
+        expect(eventually([&] { return process_state(pid) == '-' || process_state(pid) == 'Z'; }, soon),
+               "the server was killed (SIGKILL)", "that none of its processes runs on", text("process ", pid, " does"));
+    }
+    expect(client.receive_rest().empty(), "was connected when the server was killed", "the end", "data");
+}
+
 void same_port_again(Subject& subject) {
     subject.start();
     const std::string line = subject.server().listening_line();
@@ -170,11 +194,13 @@ std::vector<Case> stopping_cases() {
         {"stops at SIGTERM", "SIGTERM ends it with exit status 0, clients or not, and leaves no process", sigterm},
         {"stops at SIGINT", "and so does SIGINT (Ctrl-C)", sigint},
         {"delivers what was read", "stopped, it still delivers every byte that it had read", delivers_what_was_read},
+        {"Ctrl-C", "and so it does when the signal comes to all of its processes at once", ctrl_c},
         {"delivers what it thinks about", "stopped while it thinks, it still gives that answer",
          delivers_what_it_thinks_about},
         {"five seconds at most", "it waits 5 seconds, not longer, for a client that does not take its data",
          five_seconds_at_most},
         {"second signal", "a second signal ends it at once", second_signal},
+        {"killed", "killed, it leaves no process behind", killed},
         {"same port again", "it can be started again at once on the same port (SO_REUSEADDR)", same_port_again},
     };
 }

@@ -1,6 +1,10 @@
 // Clients and signals that do what they like: none of it may cost another client anything, or end the server.
 #include <signal.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+
+#include "common/check.h"
 #include "tests/cases/case.h"
 
 namespace {
@@ -14,6 +18,16 @@ void expect_alive(Subject& subject, const std::string& after) {
         failed.did = after + "; then another client " + failed.did;
         throw;
     }
+}
+
+/// Sends SIGSTOP or SIGCONT to the server and all its processes, and waits until they have stopped or go on.
+void stop_or_continue(const RunningServer& server, int signal) {
+    const std::vector<pid_t> processes = process_tree(server.pid());
+    for (const pid_t pid : processes) kill(pid, signal);
+    eventually([&] {
+        return std::all_of(processes.begin(), processes.end(),
+                           [&](pid_t pid) { return (process_state(pid) == 'T') == (signal == SIGSTOP); });
+    });
 }
 
 void reset_before_a_word(Subject& subject) {
@@ -42,14 +56,19 @@ void reset_with_a_lot_unread(Subject& subject) {
 }
 
 void gone_reader(Subject& subject) {
-    subject.start();
+    const RunningServer& server = subject.start();
     Client client = subject.connect();
-    client.send_until_stuck(random_bytes(1 << 16, 7));
-    // First the end of data, then a reset: now a write fails with EPIPE and brings SIGPIPE, which ends a process that
-    // does not ignore it.
+    client.expect_echo("hello\n");
+    // While the server stands still, the client's last words arrive, then its end of data, then a reset. The words can
+    // still be read; but a write now fails with EPIPE and brings SIGPIPE, which ends a process that does not ignore it.
+    // (Without the end of data in between it would fail with ECONNRESET.)
+    stop_or_continue(server, SIGSTOP);
+    client.send("good bye\n");
     client.finish_sending();
+    eventually([&] { return client.unacknowledged() == 0; });
     client.reset();
-    expect_alive(subject, "a client left without reading what was sent to it (EPIPE, SIGPIPE)");
+    stop_or_continue(server, SIGCONT);
+    expect_alive(subject, "a client left before its answer could be written (EPIPE, SIGPIPE)");
 }
 
 void stopped_and_continued(Subject& subject) {
@@ -65,6 +84,24 @@ void stopped_and_continued(Subject& subject) {
     }
     client.close();
     expect_alive(subject, "the server was stopped and continued (EINTR)");
+}
+
+void stopped_while_it_writes(Subject& subject) {
+    const RunningServer& server = subject.start();
+    Client client = subject.connect();
+    const std::string data = random_bytes(1 << 20, 15);
+    const std::size_t sent = client.send_until_stuck(data);
+    for (int i = 0; i < 3; ++i) {
+        stop_or_continue(server, SIGSTOP);
+        stop_or_continue(server, SIGCONT);
+    }
+    client.finish_sending();
+    const std::string back = client.receive_all();
+    std::string expected;
+    while (expected.size() < sent) expected += data.substr(0, sent - expected.size());
+    expect(back == expected,
+           text("sent ", sent, " bytes until there was no room; the server was stopped and continued; then read"),
+           "all of them, then the end of data", difference(expected, back));
 }
 
 void descriptors_reused(Subject& subject) {
@@ -84,6 +121,21 @@ void descriptors_reused(Subject& subject) {
     last.finish_sending();
     const std::string more = last.receive_all();
     expect(more.empty(), "got its line after 200 others had come and gone", "nothing else", "'" + more + "'");
+}
+
+/// An urgent byte is taken out of the stream, and a read stops where it was: it gives less than there is.
+void urgent(Subject& subject) {
+    const RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.expect_echo("before\n");
+    stop_or_continue(server, SIGSTOP); // so that all of it has arrived when the server reads
+    check(static_cast<int>(send(client.fd(), "ab!", 3, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
+    client.send("cd\n");
+    eventually([&] { return client.unacknowledged() == 0; });
+    stop_or_continue(server, SIGCONT);
+    const std::string back = client.receive(5);
+    expect(back == "abcd\n", "sent 'ab', an urgent byte (MSG_OOB), and 'cd'", "'abcd' back", "'" + back + "'");
+    client.expect_echo("after\n");
 }
 
 } // namespace
@@ -115,6 +167,18 @@ std::vector<Case> trouble_cases() {
              "An interrupted call has not failed: Ctrl-Z, a debugger and strace interrupt calls.",
              "A call came back with EINTR. Make it again.",
              "signal(7) has the list: epoll_wait(2) and others return EINTR after SIGCONT, even without a handler."}},
+        {"stopped while it writes", "an interrupted write goes on where it was", stopped_while_it_writes,
+         Lesson{"A write that is interrupted may have taken a part. Nearly always it takes everything, so this mistake "
+                "stays unseen for years.",
+                "Is what write returned compared with what it was given?",
+                "write(2) returns how many bytes it took, and on a blocking socket, too, that may be fewer: write the "
+                "rest, in a loop."}},
+        {"urgent", "an urgent byte in between (MSG_OOB) keeps nothing back", urgent,
+         Lesson{
+             "A read that gives less than it was asked for has nearly always taken all there is. Not at an urgent "
+             "mark.",
+             "Is a short read taken for the last one? There was more behind the urgent byte.",
+             "tcp(7): read(2) never passes the urgent mark. Under EPOLLET, look at EPOLLPRI, or read until EAGAIN."}},
         {"descriptors reused", "a new client with an old client's descriptor number gets nothing of the old one",
          descriptors_reused,
          Lesson{"The kernel gives out the lowest free number at once: a number alone says nothing about who it is.",

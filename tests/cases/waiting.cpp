@@ -1,28 +1,60 @@
 // Who waits for whom: a client that takes its time must not take that of the others.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
 
 namespace {
 
+/// Throws Failed unless another client is served now.
+void expect_served(const Subject& subject, const std::string& situation) {
+    try {
+        subject.connect().expect_echo("am I served?\n");
+    } catch (Failed& failed) {
+        failed.did = situation + "; then another client " + failed.did;
+        throw;
+    }
+}
+
 void silent_client(Subject& subject) {
     subject.start();
     const Client silent = subject.connect();
-    subject.connect().expect_echo("am I served?\n");
+    expect_served(subject, "one client is connected and says nothing");
 }
 
 void half_a_message(Subject& subject) {
     subject.start();
     Client slow = subject.connect();
     slow.expect_echo("the first ha");
-    subject.connect().expect_echo("am I served?\n");
+    expect_served(subject, "one client has sent the first half of its message");
     slow.expect_echo("lf of a line\n");
 }
 
 void never_reading_client(Subject& subject) {
     subject.start();
     Client deaf = subject.connect();
-    deaf.send_until_stuck(random_bytes(1 << 16, 5));
-    subject.connect().expect_echo("am I served?\n");
+    const std::size_t sent = deaf.send_until_stuck(random_bytes(1 << 16, 5));
+    expect_served(subject, text("one client has sent ", sent, " bytes and reads none"));
+}
+
+/// The server is stopped (SIGSTOP) while they come. It stands for one that is busy just then.
+void five_at_once(Subject& subject) {
+    RunningServer& server = subject.start();
+    server.process().signal(SIGSTOP);
+    eventually([&] { return process_state(server.pid()) == 'T'; });
+    Crowd crowd(subject.endpoint(), 5);
+    server.process().signal(SIGCONT);
+    try {
+        crowd.serve_and_leave();
+    } catch (Failed& failed) {
+        failed.did = "5 clients came and sent a line while the server was stopped (SIGSTOP, SIGCONT); " + failed.did;
+        throw;
+    }
 }
 
 void slow_request(Subject& subject) {
@@ -37,6 +69,28 @@ void slow_request(Subject& subject) {
     expect(took >= think, did, "that it takes 300 ms", text("all answers after ", took.count(), " ms"));
     expect(took < think * 5 / 2, did, "all answers within 750 ms, as no request waits for another",
            text("the last one after ", took.count(), " ms"));
+}
+
+/// The client asks again before it has the first answer, and its kernel takes its time (40 ms) to acknowledge that one.
+void answers_not_held_back(Subject& subject) {
+    subject.start({"--think", "15"});
+    std::vector<milliseconds> gaps;
+    for (int i = 0; i < 11; ++i) {
+        Client client = subject.connect();
+        const int off = 0;
+        setsockopt(client.fd(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+        client.send("a");
+        pause_a_millisecond();
+        client.send("b");
+        client.receive(1);
+        const auto first = Clock::now();
+        client.receive(1);
+        gaps.push_back(std::chrono::duration_cast<milliseconds>(Clock::now() - first));
+    }
+    std::sort(gaps.begin(), gaps.end());
+    // Two of eleven are enough, as a busy machine may make any one of them late.
+    expect(gaps[1] < milliseconds(30), "asked twice, with --think 15, and acknowledged late; 11 clients",
+           "the second answer 15 ms after the first", text("it came ", gaps[1].count(), " ms after it, or later"));
 }
 
 void eleven_hundred_clients(Subject& subject) {
@@ -65,7 +119,14 @@ std::vector<Case> waiting_cases() {
                 "The server waits in write for a client that does not read.",
                 "write(2) waits while the send buffer is full. Set O_NONBLOCK with fcntl(2), keep what was not taken, "
                 "and wait for room with select(2) or epoll_wait(2)."}},
+        {"five at once", "those who come while the server is busy are all served when it is not", five_at_once,
+         Lesson{"Being told once that somebody waits does not mean that it is one.",
+                "Several clients were in the queue. Was only the first one accepted?",
+                "accept(2) takes one. A listener watched with EPOLLET is reported once for all of them: accept until "
+                "EAGAIN, or watch it level-triggered, epoll(7)."}},
         {"slow request", "a request that takes long holds nobody", slow_request},
+        {"answers not held back", "a small answer does not wait for the one before to be acknowledged (TCP_NODELAY)",
+         answers_not_held_back},
         {"1,100 clients", "1,100 clients at once are all served", eleven_hundred_clients,
          Lesson{"Ten clients at once are a demonstration, a thousand are an ordinary day.",
                 "How far does it go, and what is the limit: descriptors, processes, or the size of a set?",

@@ -1,10 +1,12 @@
 // C1 to C10: who waits for whom, what a client costs, and how far it goes.
+#include <sched.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 
+#include "common/check.h"
 #include "tests/claims/claim.h"
 #include "tests/claims/look.h"
 #include "tests/support/crowd.h"
@@ -86,6 +88,25 @@ Finding c6_stops_at_fd_setsize(const Chapter& chapter) {
     return {full && clients.served() < size, text(clients.served(), " of ", size, " served")};
 }
 
+/// While it exists this process, and what it starts, runs on one processor only. To wake a thread on another one costs
+/// more than a request, and whether that happens is up to the scheduler.
+class OnOneProcessor {
+  public:
+    OnOneProcessor() {
+        check(sched_getaffinity(0, sizeof before_, &before_), "sched_getaffinity");
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<std::size_t>(check(sched_getcpu(), "sched_getcpu")), &one);
+        check(sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
+    }
+    ~OnOneProcessor() { sched_setaffinity(0, sizeof before_, &before_); }
+    OnOneProcessor(const OnOneProcessor&) = delete;
+    OnOneProcessor& operator=(const OnOneProcessor&) = delete;
+
+  private:
+    cpu_set_t before_{};
+};
+
 /// A server with silent clients, and one that sends requests.
 class Watching {
   public:
@@ -110,6 +131,7 @@ class Watching {
 
 Finding c7_cost_grows_with_silent_clients(const Chapter& chapter) {
     need_descriptors_for(10 + 100 + 900);
+    const OnOneProcessor here;
     std::array<Watching, 3> servers{Watching(chapter.program, 10), Watching(chapter.program, 100),
                                     Watching(chapter.program, 900)};
     // In turns, and the least of several times: so all three are measured in the same conditions, and the best ones.

@@ -1,4 +1,6 @@
 // Measures every statement of the article on the six servers and prints the matrix.
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -7,7 +9,9 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <set>
 #include <sstream>
+#include <tuple>
 
 #include "common/descriptor_limit.h"
 #include "tests/cases/case.h"
@@ -72,6 +76,12 @@ std::vector<Claim> chosen(const std::vector<std::string>& ids) {
     return some;
 }
 
+/// Says on standard error why a cell is not measured: once, as most of the reasons hold for many cells.
+void say_once(const std::string& reason) {
+    static std::set<std::string> said;
+    if (said.insert(reason).second) std::cerr << reason << '\n';
+}
+
 /// One cell and its figure. What went wrong is said on standard error.
 std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& chapter) {
     if (std::find(claim.chapters.begin(), claim.chapters.end(), chapter.number) == claim.chapters.end())
@@ -81,7 +91,7 @@ std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& c
         const Finding finding = claim.measure(chapter);
         return {finding.holds ? "yes" : "no", finding.figure};
     } catch (const Skipped& skipped) {
-        std::cerr << claim.id << ", chapter 0" << chapter.number << ": " << skipped.why << '\n';
+        say_once(skipped.why);
         return {"?", ""};
     } catch (const Failed& failed) {
         trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
@@ -92,22 +102,42 @@ std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& c
     return {"!", ""};
 }
 
-/// One row, with a line on standard error when it is there.
+/// One row, measured.
 Row measure(const Claim& claim, const std::vector<Chapter>& chapters) {
-    const auto start = Clock::now();
     Row row{claim.id, claim.sentence, {}, ""};
     std::array<std::string, chapter_count> figures;
     for (std::size_t i = 0; i < chapter_count; ++i) {
         std::tie(row.cells[i], figures[i]) = measure(claim, chapters[i]);
     }
     row.figure = merge_figures(figures);
-    const std::chrono::duration<double> took = Clock::now() - start;
-    std::ostringstream line;
-    line << std::left << std::setw(5) << row.id;
-    for (const std::string& cell : row.cells) line << std::setw(4) << cell;
-    line << std::right << std::fixed << std::setprecision(1) << std::setw(6) << took.count() << " s  " << row.sentence;
-    std::cerr << line.str() << '\n';
     return row;
+}
+
+/// A line that shows that something goes on.
+void say_measured(const Row& row, double seconds) {
+    std::cerr << std::left << std::setw(5) << row.id;
+    for (const std::string& cell : row.cells) std::cerr << std::setw(4) << cell;
+    std::cerr << std::right << std::fixed << std::setprecision(1) << std::setw(6) << seconds << " s  " << row.sentence
+              << '\n';
+}
+
+/// What the test suite counts.
+struct Tally {
+    int passed = 0;
+    int failed = 0;
+    int skipped = 0;
+};
+
+/// Compares rows with the page, and says of it in the manner of the tests.
+void judge(const Matrix& rows, const std::string& page, bool whole, const std::string& name, double seconds,
+           Tally& tally) {
+    const Comparison comparison = compare(rows, page, whole);
+    const bool same = comparison.differences.empty();
+    for (const std::string& difference : comparison.differences) std::cout << "    " << difference << '\n';
+    const char* verdict = !same ? "FAILED  " : comparison.skipped.empty() ? "ok      " : "skipped ";
+    ++(!same ? tally.failed : comparison.skipped.empty() ? tally.passed : tally.skipped);
+    std::cout << verdict << std::fixed << std::setprecision(1) << std::setw(4) << seconds << " s  " << name
+              << std::endl;
 }
 
 std::string read_page(const std::string& path) {
@@ -122,14 +152,6 @@ bool went_wrong(const Row& row) {
     return std::find(row.cells.begin(), row.cells.end(), "!") != row.cells.end();
 }
 
-/// Whether all cells agree; where not, says so.
-bool agrees(const Matrix& matrix, const std::string& page, bool whole) {
-    const Comparison comparison = compare(matrix, page, whole);
-    for (const std::string& cell : comparison.skipped) std::cerr << "skipped: " << cell << ": a tool is missing\n";
-    for (const std::string& difference : comparison.differences) std::cerr << "DIFFERS: " << difference << '\n';
-    return comparison.differences.empty();
-}
-
 } // namespace
 
 int main(int argc, char* argv[]) {
@@ -139,16 +161,35 @@ int main(int argc, char* argv[]) {
         const std::vector<Claim> claims = chosen(arguments.ids);
         std::vector<Chapter> chapters;
         for (std::size_t i = 0; i < names.size(); ++i) {
-            chapters.push_back({static_cast<int>(i) + 1, arguments.servers + "/" + names[i] + "/server"});
+            const std::string program = arguments.servers + "/" + names[i] + "/server";
+            if (access(program.c_str(), X_OK) != 0) refuse("there is no program " + program + ": make builds it");
+            chapters.push_back({static_cast<int>(i) + 1, program});
         }
         limit_descriptors(RLIM_INFINITY);
         std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
 
         Matrix matrix;
-        for (const Claim& claim : claims) matrix.push_back(measure(claim, chapters));
-        std::cout << (arguments.markdown ? as_markdown(matrix) : as_text(matrix));
-        if (arguments.page.empty()) return std::any_of(matrix.begin(), matrix.end(), went_wrong) ? 1 : 0;
-        return agrees(matrix, page, arguments.ids.empty()) ? 0 : 1;
+        Tally tally;
+        for (const Claim& claim : claims) {
+            const auto start = Clock::now();
+            matrix.push_back(measure(claim, chapters));
+            const std::chrono::duration<double> took = Clock::now() - start;
+            if (page.empty()) {
+                say_measured(matrix.back(), took.count());
+            } else {
+                judge({matrix.back()}, page, false, claim.id + ": " + claim.sentence, took.count(), tally);
+            }
+        }
+        if (page.empty()) {
+            std::cout << (arguments.markdown ? as_markdown(matrix) : as_text(matrix));
+            return std::any_of(matrix.begin(), matrix.end(), went_wrong) ? 1 : 0;
+        }
+        if (arguments.ids.empty())
+            judge(matrix, page, true, arguments.page + " has these rows and no others", 0, tally);
+        if (const char* file = std::getenv("TALLY"); file != nullptr) {
+            std::ofstream(file) << tally.passed << ' ' << tally.failed << ' ' << tally.skipped << '\n';
+        }
+        return tally.failed == 0 ? 0 : 1;
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

@@ -138,14 +138,11 @@ Comparison compare(const Matrix& measured, const std::string& page, bool whole) 
                 text(row.id, ": the table says '", cells[1], "', the check '", row.sentence, "'"));
         }
         for (std::size_t i = 0; i < chapter_count; ++i) {
-            const std::string where = row.id + ", chapter " + chapter_name(i);
-            if (row.cells[i] == "?") {
-                result.skipped.push_back(where);
-            } else if (cells[2 + i] != row.cells[i]) {
-                result.differences.push_back(
-                    text(where, ": the table says '", cells[2 + i], "', measured was '", row.cells[i], "'"));
-            }
+            if (row.cells[i] == "?" || row.cells[i] == cells[2 + i]) continue;
+            result.differences.push_back(text(row.id, ", chapter ", chapter_name(i), ": the table says '", cells[2 + i],
+                                              "', measured was '", row.cells[i], "'"));
         }
+        if (std::count(row.cells.begin(), row.cells.end(), "?") > 0) result.skipped.push_back(row.id);
     }
     for (const auto& [id, cells] : rows) {
         if (whole) result.differences.push_back(id + ": the table has this row, and there is no such check");

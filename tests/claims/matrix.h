@@ -30,7 +30,7 @@ std::string as_markdown(const Matrix& matrix);
 /// Where a page and a run do not say the same, and what could not be compared.
 struct Comparison {
     std::vector<std::string> differences; ///< a sentence each
-    std::vector<std::string> skipped;     ///< cells that were not measured, as a tool is missing
+    std::vector<std::string> skipped;     ///< the rows with cells that were not measured, as a tool is missing
 };
 
 /// Compares all but the figures with the table that stands in `page` between the markers. When only some of the rows

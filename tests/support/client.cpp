@@ -94,7 +94,7 @@ std::size_t Client::send_until_stuck(std::string_view data, milliseconds quiet, 
         sent += static_cast<std::size_t>(count);
         if (sent >= most) {
             throw Failed{text("sent ", sent, " bytes without reading one"), "a server that stops reading before that",
-                         "it took them all: it must be keeping them"};
+                         "it took them all: it keeps them, or throws them away"};
         }
     }
     return sent;

@@ -109,7 +109,8 @@ TEST_CASE("Connection: echoes megabytes to a client that reads late") {
         while (connection.interest() != Interest::none) {
             const bool reads = connection.interest() == Interest::read;
             wait_for(reads ? POLLIN : POLLOUT, connection);
-            reads ? connection.on_readable(no_time) : connection.on_writable();
+            if (reads) connection.on_readable(no_time);
+            if (!reads) connection.on_writable();
         }
     });
     pair.server.reset();
@@ -139,6 +140,22 @@ TEST_CASE("Connection: what was sent before the end of data still comes back") {
     CHECK(pair.receive() == "last words");
     pair.connection.on_readable(no_time);
     CHECK(pair.connection.interest() == Interest::none);
+}
+
+TEST_CASE("Connection: says how much it has read") {
+    Local pair = local();
+    CHECK(pair.connection.on_readable(no_time) == 0); // nothing there: EAGAIN
+    pair.send("hello");
+    CHECK(pair.connection.on_readable(no_time) == 5);
+    pair.client.reset();
+    CHECK(pair.connection.on_readable(no_time) == 0);
+}
+
+TEST_CASE("Connection: closes before its time") {
+    Local pair = local();
+    pair.connection.close();
+    CHECK(pair.connection.fd() == -1);
+    CHECK(pair.receive().empty());
 }
 
 TEST_CASE("Connection: the client's reset ends it") {

@@ -63,14 +63,14 @@ TEST_CASE("Fd: a move hands the descriptor over and leaves nothing behind") {
 
     Fd to(std::move(from));
     CHECK(to.get() == number);
-    CHECK_FALSE(from); // NOLINT(bugprone-use-after-move): that is what is tested
+    CHECK_FALSE(from);
     from.reset();
     CHECK(is_open(number));
 
     Fd last;
     last = std::move(to);
     CHECK(last.get() == number);
-    CHECK_FALSE(to); // NOLINT(bugprone-use-after-move)
+    CHECK_FALSE(to);
     to.reset();
     CHECK(is_open(number));
 }

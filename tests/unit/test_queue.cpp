@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <deque>
 #include <iostream>
 #include <memory>
 #include <thread>
@@ -67,18 +68,30 @@ TEST_CASE("Queue: hands over what can only be moved") {
     CHECK(**item == 7);
 }
 
-TEST_CASE("Queue: closed, it gives nothing any more") {
+TEST_CASE("Queue: gives all that is queued at once") {
     Queue<int> queue;
+    CHECK(queue.take_all().empty());
     queue.push(1);
-    queue.close();
-    CHECK_FALSE(queue.pop());
     queue.push(2);
-    CHECK_FALSE(queue.pop());
-    queue.close();
-    CHECK_FALSE(queue.pop());
+    CHECK(queue.take_all() == std::deque{1, 2});
+    CHECK(queue.take_all().empty());
 }
 
-// Where threads might wait for ever, they do so in a child.
+// What might wait for ever does so in a child.
+
+TEST_CASE("Queue: closed, it gives nothing any more") {
+    const Outcome child = in_child([] {
+        Queue<int> queue;
+        queue.push(1);
+        queue.close();
+        std::cout << queue.pop().has_value();
+        queue.push(2);
+        std::cout << queue.pop().has_value();
+        queue.close();
+        std::cout << queue.pop().has_value();
+    });
+    CHECK(child.out == "000");
+}
 
 TEST_CASE("Queue: push wakes one who waits") {
     const Outcome child = in_child([] {

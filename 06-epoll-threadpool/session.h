@@ -1,0 +1,54 @@
+// A connection and whose it is. Introduced by chapter 06.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <cassert>
+#include <cstdint>
+#include <utility>
+
+#include "common/connection.h"
+#include "common/fd.h"
+
+/// Says who has a connection. At any moment one party owns it, and only the owner touches it:
+///
+///     the kernel --event--> main --push--> a queue --pop--> a worker --let_go--> the kernel
+///
+/// The baton is a number: how many events have come that no owner has dealt with. While it is 0, the kernel has the
+/// connection. Who finds the event that makes it 1 is the owner. An event that comes later changes the number and not
+/// the owner; but it keeps the owner from letting go before it has looked again.
+class Baton {
+  public:
+    /// epoll has reported `event`. True: nobody had the connection, and now the caller has it.
+    bool take(std::uint32_t event) {
+        if ((event & ~std::uint32_t{EPOLLIN | EPOLLOUT}) != 0) more_than_input_ = true;
+        return events_.fetch_add(1, std::memory_order_acq_rel) == 0;
+    }
+
+    /// For the owner, before it looks at the connection: what to give to `let_go` afterwards.
+    [[nodiscard]] int events() const {
+        const int events = events_.load(std::memory_order_acquire);
+        assert(events > 0); // or the caller is not the owner
+        return events;
+    }
+
+    /// The owner has dealt with the first `seen` events. True: the kernel has the connection again; its next event may
+    /// already have been found, so do not touch it. False: more have come, and the caller is still the owner.
+    [[nodiscard]] bool let_go(int seen) { return events_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel); }
+
+    /// Whether an event has said that there is something else than input: its end, an error, an urgent mark.
+    [[nodiscard]] bool more_than_input() const { return more_than_input_; }
+
+  private:
+    std::atomic<int> events_{0};
+    std::atomic<bool> more_than_input_{false};
+};
+
+/// All that the server keeps of a client.
+struct Session {
+    explicit Session(Fd socket) : connection(std::move(socket)) {}
+
+    Connection connection; // the owner's
+    Baton baton;
+};
