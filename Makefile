@@ -135,8 +135,16 @@ demo-program: $(BUILD)/tests/demo/demo
 demo: all demo-program
 	@$(BUILD)/tests/demo/demo $(SERVERS)
 
+# All chapters, unless CHAPTER is given on the command line. ThreadSanitizer is for the one that has threads: in the others
+# it finds nothing, and holds signals back.
+TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(if $(filter thread,$(SANITIZE)),$(call folder,06),$(CHAPTERS)))
+
+# Each kind of tool in tests/ brings its own rules.
+include $(wildcard tests/*/*.mk)
+
 TEST_MAIN := $(BUILD)/tests/main.o
-$(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT)
+$(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT) \
+    $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve page)
 $(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
 $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 	$(call say,link     $@)
@@ -145,24 +153,20 @@ $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 # Version 3 of Catch2 has a library, version 2 has none.
 CATCH_LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/null 2>/dev/null && echo -lCatch2)
 
-# All chapters, unless CHAPTER is given on the command line. ThreadSanitizer is for the one that has threads: in the others
-# it finds nothing, and holds signals back.
-TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(if $(filter thread,$(SANITIZE)),$(call folder,06),$(CHAPTERS)))
-
 # The article's statements are measured when all is tested, and on the servers as a reader builds them.
 CLAIMS := $(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,build/tests/claims-program)
 
 .PHONY: test test-programs
 test:
-	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3
+	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3 $(DOCS_NEED)
 	@$(MAKE) --no-print-directory test-programs
-	@tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+	@MORE="$$DOCS_CHECKS" tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
 
 # The clients of the server tests need no sanitizer, so there is one program of them.
 test-programs: $(SERVERS) $(BUILD)/tests/unit-tests
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests)
 ifeq ($(SANITIZE),)
-test-programs: $(BUILD)/tests/server-tests $(CLAIMS)
+test-programs: $(BUILD)/tests/server-tests $(CLAIMS) docs-programs
 endif
 
 # --- the grader -----------------------------------------------------------------------------------------------------
@@ -256,6 +260,8 @@ help:
 	@echo 'make 03                    build one; so does make typed in its folder'
 	@echo 'make run CHAPTER=03        build and start one, on port 7007; PORT=7100 and ARGS="--verbose" change that'
 	@echo 'make demo                  let all six meet the same difficult clients, and see who gets served'
+	@echo 'make trace CHAPTER=03      play a short scene under strace, and say what each system call is for; RAW=1 is strace alone'
+	@echo 'make timeline CHAPTER=03   draw who waits for whom, as SVG; without CHAPTER all six, and a page with all of them'
 	@echo 'make diff-04               what chapter 04 changed in the server of chapter 03'
 	@echo 'make test                  test everything; CHAPTER=03 tests one server'
 	@echo "make check SERVER='./mine {port}' LEVEL=03   let the grader judge a server of yours, in any language"
@@ -265,6 +271,8 @@ help:
 	@echo 'make test-grader           test the grader itself, with servers of others'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'
+	@echo 'make docs                  write the pictures and the strace excerpts of the READMEs anew'
+	@echo 'make test-docs             run every command of the READMEs, and compare (a part of make test)'
 	@echo 'make clean                 remove all that was built'
 	@echo
 	@echo 'SANITIZE=address,undefined or SANITIZE=thread, behind any of them, builds into a folder of its own.'

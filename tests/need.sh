@@ -11,6 +11,7 @@ have() {
         libevent-dev) [ -e /usr/include/event2/event.h ] ;;
         libasio-dev) [ -e /usr/include/asio.hpp ] ;;
         iproute2) command -v ss >/dev/null ;;
+        procps) command -v pgrep >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
