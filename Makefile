@@ -229,6 +229,8 @@ format:
 clean:
 	$(RM) -r build $(CHAPTERS:%=%/server)
 
+include $(wildcard tests/*/*.mk)
+
 .PHONY: help
 help:
 	@echo 'make                       build all six servers; the server of 03 is then 03-select-server/server'
@@ -240,6 +242,8 @@ help:
 	@echo "make check SERVER='./mine {port}' LEVEL=03   let the grader judge a server of yours, in any language"
 	@echo 'make new-server NAME=echo  lay out a server for you to write, in mine/echo'
 	@echo 'make test-grader           test the grader itself, with servers of others'
+	@echo 'make bench                 measure the six beside libevent, libuv, Boost.Asio and io_uring: about three minutes;'
+	@echo '                           ROUNDS=3 SECONDS=0.1 for less. make bench-deps installs what they need'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'
 	@echo 'make clean                 remove all that was built'
