@@ -88,7 +88,7 @@ void RunningSubject::stop() {
 Sample measure(const Subject& subject, const LoadOptions& options, double seconds) {
     RunningSubject server(subject);
     Load load(server.address(), options);
-    load.run_for(seconds / 5); // caches, the kernel's buffers and the clock of the processor settle
+    load.run_for(std::max(seconds / 5, 0.05)); // until caches and the kernel's buffers have settled
     const auto before = cpu_time(server.pid());
     Sample sample{load.run_for(seconds)};
     const auto used = cpu_time(server.pid()) - before;

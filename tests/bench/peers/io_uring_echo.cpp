@@ -78,6 +78,7 @@ const char* Server::set_up() {
     const std::size_t size = buffers * sizeof(io_uring_buf);
     pool_ = static_cast<io_uring_buf_ring*>(std::aligned_alloc(4096, size));
     memory_ = static_cast<char*>(std::aligned_alloc(4096, std::size_t{buffers} * buffer_size));
+    std::memset(memory_, 0, std::size_t{buffers} * buffer_size); // not one page fault after the other while it serves
     io_uring_buf_reg reg{};
     reg.ring_addr = reinterpret_cast<std::uintptr_t>(pool_);
     reg.ring_entries = buffers;
