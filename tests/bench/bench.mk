@@ -47,3 +47,17 @@ bench: bench-programs
 
 bench-deps:
 	@tests/need.sh strace valgrind libevent-dev libuv1-dev libboost-dev liburing-dev gnuplot-nox
+
+# The few seconds that a change is checked with: counts that are the same on every machine.
+$(BENCH)/check: $(patsubst %,$(BUILD)/tests/bench/%.o,check subject) $(BENCH_PARTS)
+	@mkdir -p $(@D)
+	$(call say,link     $@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
+.PHONY: bench-check
+bench-check:
+	@tests/need.sh strace valgrind
+	@$(MAKE) --no-print-directory 05 06 $(BENCH)/check
+	@$(BENCH)/check
+
+# The unit tests of the load generator are with the others.
+$(BUILD)/tests/unit-tests: $(patsubst %,$(BUILD)/tests/bench/%.o,load statistics)
