@@ -168,10 +168,10 @@ void Load::receive(Flow& flow) {
 
 /// Compares what has come with what was sent on this connection, at this place.
 void Load::compare(const Flow& flow, std::size_t count) const {
-    if (count > flow.sent - flow.received) {
+    if (const std::uint64_t expected = flow.sent - flow.received; count > expected) {
         throw Failed{text("sent ", flow.sent, " bytes on ", name(flow)), "so many, and no more",
                      text(flow.received + count, "; the last ones are ",
-                          whose(flow, buffer_.data() + (flow.sent - flow.received), count))};
+                          whose(flow, flow.sent, buffer_.data() + expected, count - expected))};
     }
     for (std::size_t done = 0; done < count;) {
         const std::size_t size = std::min(count - done, period);
@@ -181,14 +181,15 @@ void Load::compare(const Flow& flow, std::size_t count) const {
             const auto same = static_cast<std::size_t>(std::mismatch(expected, expected + size, got).first - expected);
             throw Failed{text("compared the echo on ", name(flow)),
                          text("byte ", flow.received + done + same, " of what was sent"),
-                         "another byte; from there on it is " + whose(flow, got + same, size - same)};
+                         "another byte; from there on it is " +
+                             whose(flow, flow.received + done + same, got + same, size - same)};
         }
         done += size;
     }
 }
 
-/// For people: where the bytes that should not be here come from.
-std::string Load::whose(const Flow& flow, const char* bytes, std::size_t count) const {
+/// For people: where the bytes come from that are at this position of the stream and should not be.
+std::string Load::whose(const Flow& flow, std::uint64_t position, const char* bytes, std::size_t count) const {
     const std::size_t sure = 8; // so many random bytes are not there twice by chance
     if (count < sure) return "too little to say whose";
     const std::size_t place = std::string_view(pattern()).find(std::string_view(bytes, sure));
@@ -196,7 +197,7 @@ std::string Load::whose(const Flow& flow, const char* bytes, std::size_t count) 
     const auto sent_by = [&](const Flow& one) { return (place + period - one.place) % period < one.sent; };
     if (sent_by(flow)) {
         const std::uint64_t at = (place + period - flow.place) % period;
-        return text(at < flow.received % period ? "repeated: " : "a later part, so some is lost: ", "byte ", at);
+        return text(at < position % period ? "repeated: " : "a later part, so some is lost: ", "byte ", at);
     }
     for (const Flow& other : flows_) {
         if (sent_by(other)) return "what was sent on " + name(other);

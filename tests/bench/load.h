@@ -85,7 +85,8 @@ class Load {
     void send(Flow& flow);
     void receive(Flow& flow);
     void compare(const Flow& flow, std::size_t count) const;
-    [[nodiscard]] std::string whose(const Flow& flow, const char* bytes, std::size_t count) const;
+    [[nodiscard]] std::string whose(const Flow& flow, std::uint64_t position, const char* bytes,
+                                    std::size_t count) const;
     void completed(Flow& flow, Clock::time_point now);
     void end_of_life(Flow& flow);
     void first_messages();
