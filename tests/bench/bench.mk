@@ -61,3 +61,23 @@ bench-check:
 
 # The unit tests of the load generator are with the others.
 $(BUILD)/tests/unit-tests: $(patsubst %,$(BUILD)/tests/bench/%.o,load statistics)
+
+# --- the sweeps, and their plots ------------------------------------------------------------------------------------
+
+$(BENCH)/sweep: $(patsubst %,$(BUILD)/tests/bench/%.o,sweep subject machine) $(BENCH_PARTS)
+	@mkdir -p $(@D)
+	$(call say,link     $@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
+
+# SWEEPS='a d' runs only those two.
+.PHONY: bench-full plots
+bench-full: bench-programs $(BENCH)/sweep
+	@$(BENCH)/bench $(ROUNDS) $(SECONDS) $(BENCH)
+	@$(BENCH)/sweep $(ROUNDS) $(SECONDS) $(BENCH) $(SWEEPS)
+
+# Draws what is in tests/bench/results; RESULTS=build/bench draws your own.
+RESULTS ?= tests/bench/results
+plots:
+	@tests/need.sh gnuplot-nox
+	@cd $(RESULTS) && gnuplot $(CURDIR)/tests/bench/plots.gnuplot
+	@ls $(RESULTS)/*.svg
