@@ -244,6 +244,8 @@ help:
 	@echo 'make test-grader           test the grader itself, with servers of others'
 	@echo 'make bench                 measure the six beside libevent, libuv, Boost.Asio and io_uring: about three minutes;'
 	@echo '                           ROUNDS=3 SECONDS=0.1 for less. make bench-deps installs what they need'
+	@echo 'make bench-check           a few seconds: the figures that are the same on every machine, against their bounds'
+	@echo 'make bench-full            make bench, then the sweeps; make plots draws the pictures in tests/bench/results'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'
 	@echo 'make clean                 remove all that was built'

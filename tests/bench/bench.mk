@@ -1,7 +1,7 @@
 # Measuring the servers, beside others': see tests/bench/README.md.
 
 ROUNDS  ?= 7
-SECONDS ?= 0.25
+SECONDS ?= 0.15
 
 BENCH := build/bench
 

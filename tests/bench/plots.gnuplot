@@ -1,5 +1,5 @@
 # make plots: draws the CSV files of the folder it runs in. No background, and grey that is read on white and on black.
-set terminal svg size 860,480 font 'sans-serif,14' enhanced dynamic
+set terminal svg size 860,480 font 'sans-serif,14' noenhanced dynamic
 set datafile separator ','
 grey = '#888888'
 set border 3 lc rgb grey
@@ -18,7 +18,14 @@ colours = '#999999 #8c564b #d62728 #ff7f0e #2ca02c #1f77b4 #c49c94 #e377c2 #bcbd
 colour(i) = word(colours, i)
 width(i) = i <= words(ours) ? 3 : 1.5
 rows(file, i) = sprintf("< grep '\"%s\"' %s", word(all, i), file)
-there(file, i) = system(sprintf("grep -c '\"%s\"' %s || true", word(all, i), file)) > 0
+is_in(file, i) = system(sprintf("grep -c '\"%s\"' %s || true", word(all, i), file)) > 0
+# The numbers of the servers that are in a file.
+in_idle = ''
+in_clients = ''
+do for [i=1:words(all)] {
+    if (is_in('a-idle.csv', i)) { in_idle = in_idle . sprintf(' %d', i) }
+    if (is_in('b-clients.csv', i)) { in_clients = in_clients . sprintf(' %d', i) }
+}
 
 set logscale xy
 
@@ -26,21 +33,21 @@ set output 'a-idle.svg'
 set title 'CPU time of a message beside clients that say nothing (10 clients talk)'
 set xlabel 'idle connections'
 set ylabel 'microseconds a message'
-plot for [i=1:words(all)] (there('a-idle.csv', i) ? rows('a-idle.csv', i) : '/dev/null') using 1:4 \
-    with linespoints lw width(i) lc rgb colour(i) title (there('a-idle.csv', i) ? word(all, i) : '')
+plot for [n in in_idle] rows('a-idle.csv', int(n)) using 1:4 \
+    with linespoints lw width(int(n)) lc rgb colour(int(n)) title word(all, int(n))
 
 set output 'b-clients.svg'
 set title 'Messages a second, of 64 bytes, for so many clients that all talk'
 set xlabel 'clients'
 set ylabel 'messages a second'
-plot for [i=1:words(all)] (there('b-clients.csv', i) ? rows('b-clients.csv', i) : '/dev/null') using 1:3 \
-    with linespoints lw width(i) lc rgb colour(i) title (there('b-clients.csv', i) ? word(all, i) : '')
+plot for [n in in_clients] rows('b-clients.csv', int(n)) using 1:3 \
+    with linespoints lw width(int(n)) lc rgb colour(int(n)) title word(all, int(n))
 
 set output 'b-latency.svg'
 set title 'The slowest of a hundred messages, for so many clients that all talk'
 set ylabel 'p99, microseconds'
-plot for [i=1:words(all)] (there('b-clients.csv', i) ? rows('b-clients.csv', i) : '/dev/null') using 1:6 \
-    with linespoints lw width(i) lc rgb colour(i) title (there('b-clients.csv', i) ? word(all, i) : '')
+plot for [n in in_clients] rows('b-clients.csv', int(n)) using 1:6 \
+    with linespoints lw width(int(n)) lc rgb colour(int(n)) title word(all, int(n))
 
 set output 'd-think.svg'
 set title 'A request that takes a millisecond, 64 clients'
@@ -55,7 +62,7 @@ set style fill solid 0.8 noborder
 set style data histograms
 set style histogram clustered gap 1
 set boxwidth 0.9
-set xtics rotate by -35
+set xtics rotate by 35 right
 set xlabel ''
 
 set output 'c-memory.svg'
