@@ -241,6 +241,13 @@ void Bench::print_workload(const Workload& workload, const std::map<std::string,
         std::cout << '\n';
     }
     if (fastest) std::cout << "best peers: " << fastest->name << " (messages), " << cheapest->name << " (CPU)\n";
+    const char* bare = "bare epoll loop";
+    if (!all.contains(bare)) return;
+    std::cout << "CPU, to the bare loop's:";
+    for (const char* one : {"05 epoll", "06 threads"}) {
+        if (all.contains(one)) std::cout << "  " << one << ratio(all.at(one).cpu, all.at(bare).cpu);
+    }
+    std::cout << '\n';
 }
 
 void Bench::print_costs() const {

@@ -1,5 +1,5 @@
 // make bench-full: how the figures change when one thing does. A CSV file for each question, in the folder given.
-// Usage: sweep ROUNDS SECONDS FOLDER [LETTER]...   (seconds a measurement; which of the sweeps a to f: all, unless said)
+// Usage: sweep ROUNDS SECONDS FOLDER [LETTER]...   (seconds a measurement; the letters of some of the sweeps, or all)
 
 #include <algorithm>
 #include <csignal>
