@@ -1,7 +1,6 @@
 #include "tests/bench/subject.h"
 
 #include <sys/select.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,7 +45,14 @@ std::vector<Subject> subjects(std::vector<std::string>& skipped) {
         {"libuv", {peers + "libuv_echo"}, false},
         {"Boost.Asio", {peers + "asio_echo"}, false},
         {"Boost.Asio, 4 threads", {peers + "asio_echo", "--threads", "4"}, false},
-        {"io_uring", {peers + "io_uring_echo"}, false, "may hold more than 64 KiB for a client that does not read"},
+        {"io_uring",
+         {peers + "io_uring_echo"},
+         false,
+         "may hold more than 64 KiB for a client that does not read; its instructions are not counted: valgrind 3.19 "
+         "delivers no signal in io_uring_enter",
+         SIZE_MAX,
+         false,
+         false},
         {"bare epoll loop",
          {peers + "bare_epoll"},
          false,
@@ -83,12 +89,7 @@ void RunningSubject::stop() {
     for (const pid_t pid : tree) {
         if (!wrapped_ || tree.size() == 1 || pid != process_.pid()) kill(pid, SIGTERM);
     }
-    // valgrind lets a process in io_uring_enter take its signal only when that returns; a client makes it return.
-    if (wrapped_ && !process_.wait(milliseconds(500))) {
-        const Fd client(socket(address_.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        connect(client.get(), address_.raw(), address_.size);
-        process_.wait(milliseconds(20000));
-    }
+    process_.wait(milliseconds(20000));
 }
 
 Sample measure(const Subject& subject, const LoadOptions& options, double seconds) {
@@ -132,9 +133,14 @@ void run_under(const Subject& subject, const std::vector<std::string>& wrapper, 
                std::uint64_t messages) {
     options.patience = milliseconds(60000);
     RunningSubject server(subject, wrapper);
-    Load load(server.address(), options);
-    load.run_count(messages);
-    load.finish();
+    const std::size_t without_clients = process_tree(server.pid()).size();
+    {
+        Load load(server.address(), options);
+        load.run_count(messages);
+        load.finish();
+    }
+    // A process for a client writes its report when the client has left; let it.
+    eventually([&] { return process_tree(server.pid()).size() <= without_clients; });
     server.stop();
 }
 

@@ -16,7 +16,8 @@ struct Subject {
     bool ours = true;                 ///< one of the six; otherwise a peer
     const char* remark = nullptr;     ///< where it does not keep the contract of the six
     std::size_t most_clients = SIZE_MAX;
-    bool yardstick = false; ///< not a server to use, so it is never "the best peer"
+    bool yardstick = false;       ///< not a server to use, so it is never "the best peer"
+    bool ends_in_valgrind = true; ///< otherwise its instructions cannot be counted
 };
 
 /// The six and the peers, in the order of the tables. A peer whose program is missing is among the `skipped`, by name
