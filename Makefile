@@ -254,6 +254,8 @@ format:
 clean:
 	$(RM) -r build $(CHAPTERS:%=%/server)
 
+include $(wildcard tests/*/*.mk)
+
 .PHONY: help
 help:
 	@echo 'make                       build all six servers; the server of 03 is then 03-select-server/server'
@@ -269,6 +271,10 @@ help:
 	@echo 'make breakages             test the tests: break each server on purpose, and see that it is noticed'
 	@echo 'make claims                measure every statement of the article on all six, and print the matrix'
 	@echo 'make test-grader           test the grader itself, with servers of others'
+	@echo 'make bench                 measure the six beside libevent, libuv, Boost.Asio and io_uring: about three minutes;'
+	@echo '                           ROUNDS=3 SECONDS=0.1 for less. make bench-deps installs what they need'
+	@echo 'make bench-check           a few seconds: the figures that are the same on every machine, against their bounds'
+	@echo 'make bench-full            make bench, then the sweeps; make plots draws the pictures in tests/bench/results'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'
 	@echo 'make docs                  write the pictures and the strace excerpts of the READMEs anew'

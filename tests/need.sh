@@ -10,6 +10,10 @@ have() {
         netcat-openbsd) command -v nc.openbsd >/dev/null ;;
         libevent-dev) [ -e /usr/include/event2/event.h ] ;;
         libasio-dev) [ -e /usr/include/asio.hpp ] ;;
+        libuv1-dev) [ -e /usr/include/uv.h ] ;;
+        libboost-dev) [ -e /usr/include/boost/asio.hpp ] ;;
+        liburing-dev) [ -e /usr/include/liburing.h ] ;;
+        gnuplot-nox) command -v gnuplot >/dev/null ;;
         iproute2) command -v ss >/dev/null ;;
         procps) command -v pgrep >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
