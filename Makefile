@@ -254,7 +254,6 @@ format:
 clean:
 	$(RM) -r build $(CHAPTERS:%=%/server)
 
-include $(wildcard tests/*/*.mk)
 
 .PHONY: help
 help:
