@@ -62,6 +62,7 @@ class Layout {
   private:
     void find_threads();
     void find_passed();
+    [[nodiscard]] bool at_work(pid_t thread, char client, Seconds when) const;
     void add_children();
     void add_workers();
     void lay_out_server(const Thread& thread);
@@ -101,6 +102,16 @@ const Thread& Layout::thread_of(const Resolved& call) const {
                          [&](const Thread& thread) { return thread.id == call.event.thread; });
 }
 
+/// Whether the thread was at work for this client already when the event was heard: then nothing is handed to it, it
+/// goes on.
+bool Layout::at_work(pid_t thread, char client, Seconds when) const {
+    const auto last = std::find_if(resolved_.rbegin(), resolved_.rend(), [&](const Resolved& call) {
+        const bool tells = reads(call) || writes(call) || call.waits == Waits::work || call.waits == Waits::anyone;
+        return call.event.thread == thread && call.event.begin < when && tells;
+    });
+    return last != resolved_.rend() && last->client == client;
+}
+
 /// What one thread heard of in select or epoll_wait, and another one read or wrote next.
 void Layout::find_passed() {
     for (auto heard = resolved_.begin(); heard != resolved_.end(); ++heard) {
@@ -110,6 +121,7 @@ void Layout::find_passed() {
                 return call.client == client && call.event.begin >= heard->event.end && about;
             });
             if (next == resolved_.end() || next->event.thread == heard->event.thread) continue;
+            if (at_work(next->event.thread, client, heard->event.end)) continue;
             if (next->event.value > 0) passed_.push_back({&*heard, &*next, client});
         }
     }
