@@ -254,7 +254,6 @@ format:
 clean:
 	$(RM) -r build $(CHAPTERS:%=%/server)
 
-
 .PHONY: help
 help:
 	@echo 'make                       build all six servers; the server of 03 is then 03-select-server/server'

@@ -13,11 +13,17 @@
 template <typename T>
 class Queue {
   public:
-    /// Appends `item` and wakes one thread that waits in `pop`.
+    /// Appends `item`. Nobody is woken yet: so many can be pushed before the first one is taken.
     void push(T item) {
+        const std::lock_guard lock(mutex_);
+        items_.push_back(std::move(item));
+    }
+
+    /// Wakes one thread that waits in `pop`, if there is something for it.
+    void wake() {
         {
             const std::lock_guard lock(mutex_);
-            items_.push_back(std::move(item));
+            if (items_.empty()) return;
         }
         not_empty_.notify_one();
     }
@@ -29,6 +35,9 @@ class Queue {
         if (closed_) return std::nullopt;
         T item = std::move(items_.front());
         items_.pop_front();
+        const bool more = !items_.empty();
+        lock.unlock();
+        if (more) not_empty_.notify_one(); // who was woken wakes the next: not everyone is needed for a few items
         return item;
     }
 

@@ -94,6 +94,7 @@ void Server::run(Workers& workers) {
                 workers.push(*session);
             }
         }
+        workers.wake();
         delete_finished(workers); // here, where no event of theirs is left in `events`
         if (pause.over() && watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0) pause.begin();
     }

@@ -31,12 +31,18 @@ void Workers::stop() {
     threads_.clear();
 }
 
+/// Where the session's next task is done.
+Queue<Session*>& Workers::queue_for(const Session& session) {
+    return session.connection.interest() == Interest::read ? read_queue_ : write_queue_;
+}
+
 void Workers::push(Session& session) {
-    if (session.connection.interest() == Interest::read) {
-        read_queue_.push(&session); // T13
-    } else {
-        write_queue_.push(&session); // T14
-    }
+    queue_for(session).push(&session); // T13, T14
+}
+
+void Workers::wake() {
+    read_queue_.wake();
+    write_queue_.wake();
 }
 
 /// What a read worker does.
@@ -45,8 +51,12 @@ void Workers::read_and_answer() {
         Session& session = **next;
         const int seen = session.baton.events();
         const std::size_t count = session.connection.on_readable(think_time_);
-        // A read that does not fill its buffer has taken all there was, unless there is more than input.
-        hand_back(session, seen, count > 0 && count < piece_size && !session.baton.more_than_input());
+        if (count == piece_size && session.connection.interest() == Interest::read) {
+            queue_again(session);
+        } else {
+            // A read that does not fill its buffer has taken all there was, unless there is more than input.
+            hand_back(session, seen, count > 0 && count < piece_size && !session.baton.more_than_input());
+        }
     }
 }
 
@@ -58,6 +68,13 @@ void Workers::send_rest() {
         session.connection.on_writable();
         hand_back(session, seen, false);
     }
+}
+
+/// There is more to do, but others have their turn first.
+void Workers::queue_again(Session& session) {
+    Queue<Session*>& queue = queue_for(session);
+    queue.push(&session);
+    queue.wake();
 }
 
 /// Ends the ownership of a session. Where all the input was taken, there will be an event when there is more. Otherwise
@@ -74,7 +91,7 @@ void Workers::hand_back(Session& session, int seen, bool took_all) {
             return finish(session);
         }
     }
-    if (!session.baton.let_go(seen)) push(session);
+    if (!session.baton.let_go(seen)) queue_again(session);
 }
 
 /// Closes the connection, and what is closed epoll forgets (T15). It is not let go: an event that main has got already

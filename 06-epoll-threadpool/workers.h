@@ -27,6 +27,9 @@ class Workers {
     /// Hands a session over to the threads. The caller owned it, and does no longer.
     void push(Session& session);
 
+    /// Wakes the threads for what has been pushed. Once for many: to wake a thread costs more than to serve a client.
+    void wake();
+
     /// The sessions whose connections the threads have closed since the last call. They are the caller's.
     std::deque<Session*> finished() { return finished_.take_all(); }
 
@@ -36,6 +39,8 @@ class Workers {
   private:
     void read_and_answer();
     void send_rest();
+    Queue<Session*>& queue_for(const Session& session);
+    void queue_again(Session& session);
     void hand_back(Session& session, int seen, bool took_all);
     void finish(Session& session);
 

@@ -93,14 +93,17 @@ TEST_CASE("Queue: closed, it gives nothing any more") {
     CHECK(child.out == "000");
 }
 
-TEST_CASE("Queue: push wakes one who waits") {
+TEST_CASE("Queue: wake wakes one who waits, and who was woken wakes the next") {
     const Outcome child = in_child([] {
         Queue<int> queue;
         Waiting<int> waiting(queue);
+        queue.wake(); // for nothing
         queue.push(1);
+        queue.wake();
         eventually([&] { return waiting.items == 1; });
         queue.push(2);
         queue.push(3);
+        queue.wake();
         waiting.join();
         std::cout << waiting.items << " items, " << waiting.nothings << " nothings";
     });
@@ -140,11 +143,15 @@ TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by
         std::vector<std::thread> producing;
         for (int producer = 0; producer < producers; ++producer) {
             producing.emplace_back([&queue, producer] {
-                for (int i = 0; i < each; ++i) queue.push(producer * each + i);
+                for (int i = 0; i < each; ++i) {
+                    queue.push(producer * each + i);
+                    queue.wake();
+                }
             });
         }
         for (std::thread& thread : producing) thread.join();
         for (std::size_t i = 0; i < consuming.size(); ++i) queue.push(-1); // the end, for one consumer each
+        queue.wake();
         for (std::thread& thread : consuming) thread.join();
 
         bool in_order = true;
