@@ -2,7 +2,7 @@
 # Runs the test programs, prints a line a test as it goes, and at the end what failed and why, and the counts.
 # Usage: tests/run.sh UNIT-TESTS SERVER-TESTS CLAIMS NN=SERVER...   (programs; the chapters with their servers' paths)
 # CLAIMS may be empty: the statements of the article are then not measured.
-# MORE, in the environment: further checks, one a line, `name command`. Each runs when all others are done.
+# MORE, in the environment: further checks, one a line, `name command`.
 set -u
 unit_tests=$1
 server_tests=$2
@@ -22,21 +22,19 @@ start() { # name, command...
 start unit "$unit_tests"
 wait
 [ -z "$claims" ] || start claims "$claims" --compare README.md
-for pair in "$@"; do
-    CHAPTER=${pair%%=*} SERVER=${pair#*=} start "chapter-${pair%%=*}" "$server_tests"
-    # Four side by side: most of the time they wait.
-    while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
-done
-wait
 more=()
 while read -r name command; do
     [ -n "$name" ] || continue
     more+=("$name")
     # shellcheck disable=SC2086 # the command is words
     start "$name" $command
-    wait
 done <<<"${MORE:-}"
-
+for pair in "$@"; do
+    CHAPTER=${pair%%=*} SERVER=${pair#*=} start "chapter-${pair%%=*}" "$server_tests"
+    # Four side by side: most of the time they wait.
+    while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
+done
+wait
 passed=0 failed=0 skipped=0
 for name in unit ${claims:+claims} "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
     name=${name%%=*}
