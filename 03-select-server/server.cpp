@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -40,8 +41,8 @@ struct Server {
     void run();
 };
 
-/// Takes the client that waits first in the queue.
-void Server::accept_client() {
+/// Takes the client that waits first in the queue. Where there is no memory for it, it is closed again.
+void Server::accept_client() try {
     Address address;
     Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
     if (client) {
@@ -51,6 +52,8 @@ void Server::accept_client() {
     } else if (after_failed_accept(errno) == AfterFailedAccept::pause) {
         pause.begin();
     }
+} catch (const std::bad_alloc& error) {
+    narrate("a client is lost: ", error.what());
 }
 
 /// Waits for a piece of data and sends it back. False when the client is done or gone.

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <new>
 
 #include "common/accept_failure.h"
 #include "common/address.h"
@@ -34,8 +35,8 @@ struct Server {
     void run();
 };
 
-/// Takes the client that waits first in the queue.
-void Server::accept_client() {
+/// Takes the client that waits first in the queue. Where there is no memory for it, it is closed again.
+void Server::accept_client() try {
     Address address;
     Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
     if (client) {
@@ -46,6 +47,8 @@ void Server::accept_client() {
     } else if (after_failed_accept(errno) == AfterFailedAccept::pause) {
         pause.begin();
     }
+} catch (const std::bad_alloc& error) {
+    narrate("a client is lost: ", error.what());
 }
 
 /// Waits until somebody has sent something, takes data again or wants to connect, and leaves those in the sets.

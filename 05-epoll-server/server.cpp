@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <new>
 
 #include "common/accept_failure.h"
 #include "common/address.h"
@@ -47,8 +48,8 @@ int Server::watch(int operation, int fd, std::uint32_t events, Connection* conne
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }
 
-/// Takes the client that waits first in the queue.
-void Server::accept_client() {
+/// Takes the client that waits first in the queue. Where there is no memory for it, it is closed again.
+void Server::accept_client() try {
     Address address;
     Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (client) {
@@ -63,6 +64,8 @@ void Server::accept_client() {
         pause.begin();
         watch(EPOLL_CTL_MOD, listener.get(), 0, nullptr);
     }
+} catch (const std::bad_alloc& error) {
+    narrate("a client is lost: ", error.what());
 }
 
 /// Does what the connection was ready for, and tells epoll when it waits for something else from now on.

@@ -2,52 +2,52 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <mutex>
-#include <optional>
 #include <utility>
 
-/// First in, first out, between any number of threads that push and that pop.
-/// It sets no bound of its own. Here every connection is in one queue at most, so there are never more elements than
-/// connections.
+/// First in, first out, between any number of threads that push and that pop. It refers to the items and does not own
+/// them: a `T` has a member `T* next` by which the queue links them, and is in one queue at most. So a push needs no
+/// memory and cannot fail, and there are never more items than connections.
 template <typename T>
 class Queue {
   public:
     /// Appends `item`. Nobody is woken yet: so many can be pushed before the first one is taken.
-    void push(T item) {
+    void push(T& item) {
         const std::lock_guard lock(mutex_);
-        items_.push_back(std::move(item));
+        item.next = nullptr;
+        *(first_ == nullptr ? &first_ : &last_->next) = &item;
+        last_ = &item;
     }
 
     /// Wakes one thread that waits in `pop`, if there is something for it.
     void wake() {
         {
             const std::lock_guard lock(mutex_);
-            if (items_.empty()) return;
+            if (first_ == nullptr) return;
         }
         not_empty_.notify_one();
     }
 
-    /// Waits for the first item and takes it. Nothing when the queue has been closed: the thread shall end.
-    std::optional<T> pop() {
+    /// Waits for the first item and takes it. Null when the queue has been closed: the thread shall end.
+    T* pop() {
         std::unique_lock lock(mutex_);
-        not_empty_.wait(lock, [this] { return closed_ || !items_.empty(); });
-        if (closed_) return std::nullopt;
-        T item = std::move(items_.front());
-        items_.pop_front();
-        const bool more = !items_.empty();
+        not_empty_.wait(lock, [this] { return closed_ || first_ != nullptr; });
+        if (closed_) return nullptr;
+        T* const item = first_;
+        first_ = item->next;
+        const bool more = first_ != nullptr;
         lock.unlock();
         if (more) not_empty_.notify_one(); // who was woken wakes the next: not everyone is needed for a few items
         return item;
     }
 
-    /// All that is queued, without waiting.
-    std::deque<T> take_all() {
+    /// All that is queued, without waiting: the first item, or null. The others follow by their `next`.
+    T* take_all() {
         const std::lock_guard lock(mutex_);
-        return std::exchange(items_, {});
+        return std::exchange(first_, nullptr);
     }
 
-    /// Every `pop`, waiting or to come, gives nothing from now on. What is still queued is not handed out any more.
+    /// Every `pop`, waiting or to come, gives null from now on. What is still queued is not handed out any more.
     void close() {
         {
             const std::lock_guard lock(mutex_);
@@ -57,8 +57,9 @@ class Queue {
     }
 
   private:
-    std::mutex mutex_; // guards the two below
-    std::deque<T> items_;
+    std::mutex mutex_; // guards the three below
+    T* first_ = nullptr;
+    T* last_ = nullptr; // if there is a first one
     bool closed_ = false;
     std::condition_variable not_empty_;
 };

@@ -11,7 +11,9 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <new>
 #include <unordered_map>
+#include <utility>
 
 #include "06-epoll-threadpool/session.h"
 #include "06-epoll-threadpool/workers.h"
@@ -52,8 +54,8 @@ int Server::watch(int operation, int fd, std::uint32_t events, Session* session)
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }
 
-/// Takes the client that waits first in the queue.
-void Server::accept_client() {
+/// Takes the client that waits first in the queue. Where there is no memory for it, it is closed again.
+void Server::accept_client() try {
     Address address;
     Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (client) {
@@ -70,12 +72,14 @@ void Server::accept_client() {
         pause.begin();
         watch(EPOLL_CTL_MOD, listener.get(), 0, nullptr);
     }
+} catch (const std::bad_alloc& error) {
+    narrate("a client is lost: ", error.what());
 }
 
 /// Deletes the clients whose connections the workers have closed.
 void Server::delete_finished(Workers& workers) {
-    for (Session* session : workers.finished()) {
-        sessions.erase(session);
+    for (Session* session = workers.finished(); session != nullptr;) {
+        sessions.erase(std::exchange(session, session->next));
         pause.end();
     }
 }

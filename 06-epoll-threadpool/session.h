@@ -51,4 +51,5 @@ struct Session {
 
     Connection connection; // the owner's
     Baton baton;
+    Session* next = nullptr; // the queue's
 };

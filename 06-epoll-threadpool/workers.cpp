@@ -32,12 +32,12 @@ void Workers::stop() {
 }
 
 /// Where the session's next task is done.
-Queue<Session*>& Workers::queue_for(const Session& session) {
+Queue<Session>& Workers::queue_for(const Session& session) {
     return session.connection.interest() == Interest::read ? read_queue_ : write_queue_;
 }
 
 void Workers::push(Session& session) {
-    queue_for(session).push(&session); // T13, T14
+    queue_for(session).push(session); // T13, T14
 }
 
 void Workers::wake() {
@@ -47,8 +47,8 @@ void Workers::wake() {
 
 /// What a read worker does.
 void Workers::read_and_answer() {
-    while (const auto next = read_queue_.pop()) {
-        Session& session = **next;
+    while (Session* const next = read_queue_.pop()) {
+        Session& session = *next;
         const int seen = session.baton.events();
         const std::size_t count = session.connection.on_readable(think_time_);
         if (count == piece_size && session.connection.interest() == Interest::read) {
@@ -62,8 +62,8 @@ void Workers::read_and_answer() {
 
 /// What a write worker does.
 void Workers::send_rest() {
-    while (const auto next = write_queue_.pop()) {
-        Session& session = **next;
+    while (Session* const next = write_queue_.pop()) {
+        Session& session = *next;
         const int seen = session.baton.events();
         session.connection.on_writable();
         hand_back(session, seen, false);
@@ -72,8 +72,8 @@ void Workers::send_rest() {
 
 /// There is more to do, but others have their turn first.
 void Workers::queue_again(Session& session) {
-    Queue<Session*>& queue = queue_for(session);
-    queue.push(&session);
+    Queue<Session>& queue = queue_for(session);
+    queue.push(session);
     queue.wake();
 }
 
@@ -98,5 +98,5 @@ void Workers::hand_back(Session& session, int seen, bool took_all) {
 /// finds it owned. Main deletes it when it can have no such event left.
 void Workers::finish(Session& session) {
     session.connection.close();
-    finished_.push(&session);
+    finished_.push(session);
 }

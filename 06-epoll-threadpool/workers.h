@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <thread>
 #include <vector>
 
@@ -30,8 +29,9 @@ class Workers {
     /// Wakes the threads for what has been pushed. Once for many: to wake a thread costs more than to serve a client.
     void wake();
 
-    /// The sessions whose connections the threads have closed since the last call. They are the caller's.
-    std::deque<Session*> finished() { return finished_.take_all(); }
+    /// The sessions whose connections the threads have closed since the last call, linked by `next`; or null. They are
+    /// the caller's.
+    Session* finished() { return finished_.take_all(); }
 
     /// Ends the threads, each after the task in hand. All sessions are the caller's then.
     void stop();
@@ -39,15 +39,15 @@ class Workers {
   private:
     void read_and_answer();
     void send_rest();
-    Queue<Session*>& queue_for(const Session& session);
+    Queue<Session>& queue_for(const Session& session);
     void queue_again(Session& session);
     void hand_back(Session& session, int seen, bool took_all);
     void finish(Session& session);
 
     int epoll_;
     std::chrono::milliseconds think_time_;
-    Queue<Session*> read_queue_;  // T7
-    Queue<Session*> write_queue_; // T9
-    Queue<Session*> finished_;
+    Queue<Session> read_queue_;  // T7
+    Queue<Session> write_queue_; // T9
+    Queue<Session> finished_;
     std::vector<std::thread> threads_;
 };

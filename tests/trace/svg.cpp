@@ -286,7 +286,8 @@ void Drawing::draw_lane(std::size_t lane) {
 void Drawing::draw_verdict(const Part& part) {
     const auto i = static_cast<std::size_t>(&part - timeline_.parts.data());
     const std::string first = part.held ? "waits for A" : "served";
-    const std::string second = text(std::lround((part.answered - part.asked) * 1000), " ms");
+    const double took = part.held ? part.held_to - part.held_from : part.answered - part.asked;
+    const std::string second = text(std::lround(took * 1000), " ms");
     const double room = text_width(part.held ? first : second, 22);
     const double left = std::max(part_left_[i] + 4, std::min(x(i, part.asked), part_right(i) - room));
     write(left, lane_y_[1] + 43, first, part.held ? "heldtext" : "name");

@@ -188,7 +188,8 @@ std::string Writer::remark(const Resolved& call) const {
         return "a list of what to watch; no size is needed (S12" + step("T5") + ")";
     if (event.is("epoll_ctl") && contains(event.all_arguments(), "EPOLL_CTL_ADD"))
         return "told once, not each time (S13" + step("T6, T12") + ")";
-    if (event.is("epoll_ctl") && contains(event.all_arguments(), "ONESHOT")) return "handed back: watched again, for one event";
+    if (event.is("epoll_ctl") && contains(event.all_arguments(), "ONESHOT"))
+        return "handed back: watched again, for one event";
     if (event.is("epoll_ctl")) return "watched for something else from now on (S13)";
     if (event.name.starts_with("epoll_")) return "only those that are ready (S14" + step("T11") + ")";
     if (contains(event.name, "select")) return "all go in, those that are ready come out (S11)";

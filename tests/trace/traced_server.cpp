@@ -153,7 +153,7 @@ void TracedServer::wait_for_thinking() {
         const std::vector<Task> all = tasks(server_);
         return std::any_of(all.begin(), all.end(), [](const Task& one) { return one.call == SYS_clock_nanosleep; });
     };
-    if (!eventually(thinks, long_enough)) {
+    if (!eventually(thinks, milliseconds(2000))) { // it thinks for 100 ms: by then that has been missed
         throw Failed{"waited for the server to think", "that a thread is in clock_nanosleep", "none is"};
     }
 }

@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <deque>
 #include <iostream>
-#include <memory>
 #include <thread>
 #include <vector>
 
@@ -17,15 +15,27 @@
 
 namespace {
 
+/// What is queued.
+struct Item {
+    explicit Item(int number) : value(number) {}
+    int value;
+    Item* next = nullptr;
+};
+
+/// The value of what `pop` gives; -1 for nothing.
+int popped(Queue<Item>& queue) {
+    const Item* const item = queue.pop();
+    return item != nullptr ? item->value : -1;
+}
+
 /// Three threads that wait in `pop`, and count what it gives them.
-template <typename T>
 class Waiting {
   public:
-    explicit Waiting(Queue<T>& queue) {
+    explicit Waiting(Queue<Item>& queue) {
         for (std::atomic<pid_t>& tid : tids_) {
             threads_.emplace_back([this, &queue, &tid] {
                 tid = gettid();
-                ++(queue.pop() ? items : nothings);
+                ++(queue.pop() != nullptr ? items : nothings);
             });
         }
         const auto waits = [](const std::atomic<pid_t>& tid) { return tid != 0 && process_state(tid) == 'S'; };
@@ -51,58 +61,75 @@ class Waiting {
 } // namespace
 
 TEST_CASE("Queue: first in, first out") {
-    Queue<int> queue;
-    queue.push(1);
-    queue.push(2);
-    CHECK(queue.pop() == 1);
-    queue.push(3);
-    CHECK(queue.pop() == 2);
-    CHECK(queue.pop() == 3);
+    Queue<Item> queue;
+    Item one(1);
+    Item two(2);
+    Item three(3);
+    queue.push(one);
+    queue.push(two);
+    CHECK(popped(queue) == 1);
+    queue.push(three);
+    CHECK(popped(queue) == 2);
+    CHECK(popped(queue) == 3);
 }
 
-TEST_CASE("Queue: hands over what can only be moved") {
-    Queue<std::unique_ptr<int>> queue;
-    queue.push(std::make_unique<int>(7));
-    const std::optional<std::unique_ptr<int>> item = queue.pop();
-    REQUIRE(item);
-    CHECK(**item == 7);
+TEST_CASE("Queue: emptied, it begins anew, with the same items") {
+    Queue<Item> queue;
+    Item one(1);
+    Item two(2);
+    queue.push(one);
+    CHECK(popped(queue) == 1);
+    queue.push(two);
+    queue.push(one);
+    CHECK(popped(queue) == 2);
+    CHECK(popped(queue) == 1);
 }
 
 TEST_CASE("Queue: gives all that is queued at once") {
-    Queue<int> queue;
-    CHECK(queue.take_all().empty());
-    queue.push(1);
-    queue.push(2);
-    CHECK(queue.take_all() == std::deque{1, 2});
-    CHECK(queue.take_all().empty());
+    Queue<Item> queue;
+    Item one(1);
+    Item two(2);
+    CHECK(queue.take_all() == nullptr);
+    queue.push(one);
+    queue.push(two);
+    const Item* const first = queue.take_all();
+    REQUIRE(first == &one);
+    REQUIRE(first->next == &two);
+    CHECK(first->next->next == nullptr);
+    CHECK(queue.take_all() == nullptr);
 }
 
 // What might wait for ever does so in a child.
 
 TEST_CASE("Queue: closed, it gives nothing any more") {
     const Outcome child = in_child([] {
-        Queue<int> queue;
-        queue.push(1);
+        Queue<Item> queue;
+        Item one(1);
+        Item two(2);
+        queue.push(one);
         queue.close();
-        std::cout << queue.pop().has_value();
-        queue.push(2);
-        std::cout << queue.pop().has_value();
+        std::cout << popped(queue);
+        queue.push(two);
+        std::cout << popped(queue);
         queue.close();
-        std::cout << queue.pop().has_value();
+        std::cout << popped(queue);
     });
-    CHECK(child.out == "000");
+    CHECK(child.out == "-1-1-1");
 }
 
 TEST_CASE("Queue: wake wakes one who waits, and who was woken wakes the next") {
     const Outcome child = in_child([] {
-        Queue<int> queue;
-        Waiting<int> waiting(queue);
+        Queue<Item> queue;
+        Item one(1);
+        Item two(2);
+        Item three(3);
+        Waiting waiting(queue);
         queue.wake(); // for nothing
-        queue.push(1);
+        queue.push(one);
         queue.wake();
         eventually([&] { return waiting.items == 1; });
-        queue.push(2);
-        queue.push(3);
+        queue.push(two);
+        queue.push(three);
         queue.wake();
         waiting.join();
         std::cout << waiting.items << " items, " << waiting.nothings << " nothings";
@@ -113,8 +140,8 @@ TEST_CASE("Queue: wake wakes one who waits, and who was woken wakes the next") {
 
 TEST_CASE("Queue: close wakes all who wait") {
     const Outcome child = in_child([] {
-        Queue<int> queue;
-        Waiting<int> waiting(queue);
+        Queue<Item> queue;
+        Waiting waiting(queue);
         queue.close();
         waiting.join();
         std::cout << waiting.items << " items, " << waiting.nothings << " nothings";
@@ -127,14 +154,17 @@ TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by
     const Outcome child = in_child([] {
         constexpr int producers = 4;
         constexpr int each = 5000;
-        Queue<int> queue;
+        Queue<Item> queue;
+        std::vector<Item> items;
+        items.reserve(producers * each);
+        for (int i = 0; i < producers * each; ++i) items.emplace_back(i);
 
         std::array<std::vector<int>, 4> popped;
         std::vector<std::thread> consuming;
         for (std::vector<int>& mine : popped) {
             consuming.emplace_back([&queue, &mine] {
                 for (;;) {
-                    const int item = queue.pop().value();
+                    const int item = queue.pop()->value;
                     if (item < 0) return;
                     mine.push_back(item);
                 }
@@ -142,15 +172,16 @@ TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by
         }
         std::vector<std::thread> producing;
         for (int producer = 0; producer < producers; ++producer) {
-            producing.emplace_back([&queue, producer] {
+            producing.emplace_back([&queue, &items, producer] {
                 for (int i = 0; i < each; ++i) {
-                    queue.push(producer * each + i);
+                    queue.push(items[static_cast<std::size_t>(producer * each + i)]);
                     queue.wake();
                 }
             });
         }
         for (std::thread& thread : producing) thread.join();
-        for (std::size_t i = 0; i < consuming.size(); ++i) queue.push(-1); // the end, for one consumer each
+        std::vector<Item> ends(consuming.size(), Item(-1)); // one for each consumer
+        for (Item& end : ends) queue.push(end);
         queue.wake();
         for (std::thread& thread : consuming) thread.join();
 
