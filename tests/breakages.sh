@@ -91,7 +91,7 @@ break_it() { # patch
         why='its exercise in the README shows other lines'
     elif ! copy "$tree" "$(dirname "$server")" >>"$log" 2>&1; then
         why='the code could not be copied'
-    elif ! (cd "$tree" && GIT_CEILING_DIRECTORIES=$scratch git apply "$OLDPWD/$1") >>"$log" 2>&1; then
+    elif ! (cd "$tree" && GIT_CEILING_DIRECTORIES=$scratch git apply -C1 "$OLDPWD/$1") >>"$log" 2>&1; then
         why='the patch does not apply any more'
     # -o: the flags and the compiled headers are those of the build that was copied.
     elif ! env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u SANITIZE \
