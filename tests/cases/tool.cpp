@@ -30,7 +30,8 @@ void talk_through(Subject& subject, const std::string& program, const std::strin
     const std::string script = "HOST=127.0.0.1 PORT=" + line.substr(line.rfind(':') + 1) + "; " + command;
     Process client({{"bash", "-c", script}, {}, true});
     std::string back;
-    while (const auto got = client.read_line(subject.patience())) back += *got + "\n";
+    // The program itself may take long to start on a busy machine.
+    while (const auto got = client.read_line(milliseconds(60000))) back += *got + "\n";
     const std::string expected = "hello\nhow are you\n";
     expect(back == expected, "ran " + command, "both lines back",
            "'" + back + "'; its standard error: '" + client.standard_error() + "'");

@@ -25,7 +25,7 @@ timeline: need-strace $(TRACER) $(TESTED)
 # made`, where they no longer are what is shown; REDRAW=1 draws all pictures, after a change of svg.cpp. The commands of the
 # READMEs need what is in DOCS_NEED.
 DOCS_NEED := strace netcat-openbsd ncat socat iproute2 procps perl
-READMES   := README.md $(sort $(wildcard */README.md))
+READMES   := README.md $(sort $(wildcard */README.md tests/*/README.md))
 .PHONY: docs docs-programs
 docs-programs: $(TRACER) $(PAGES) all demo-program
 docs: docs-programs
