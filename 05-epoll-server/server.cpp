@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -91,9 +90,9 @@ void Server::serve(Connection& connection) {
 /// Serves all clients, one piece of data at a time. None of them makes it wait.
 void Server::run() {
     constexpr int most = 64;
-    std::array<epoll_event, most> events;
+    epoll_event events[most];
     while (!stopping()) {
-        const int ready = epoll_wait(epoll.get(), events.data(), most, pause.timeout_ms());
+        const int ready = epoll_wait(epoll.get(), events, most, pause.timeout_ms());
         for (int i = 0; i < ready; ++i) {
             auto* connection = static_cast<Connection*>(events[i].data.ptr);
             if (connection != nullptr) {

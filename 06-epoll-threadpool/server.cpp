@@ -87,9 +87,9 @@ void Server::delete_finished(Workers& workers) {
 /// Hands each event to those who do the work. Nothing makes it wait but epoll_wait.
 void Server::run(Workers& workers) {
     constexpr int most = 64;
-    std::array<epoll_event, most> events;
+    epoll_event events[most];
     while (!stopping()) { // T11
-        const int ready = epoll_wait(epoll.get(), events.data(), most, pause.timeout_ms());
+        const int ready = epoll_wait(epoll.get(), events, most, pause.timeout_ms());
         for (int i = 0; i < ready; ++i) {
             auto* session = static_cast<Session*>(events[i].data.ptr);
             if (session == nullptr) {
