@@ -13,6 +13,7 @@
 
 #include "common/check.h"
 #include "tests/support/failed.h"
+#include "tests/support/idle.h"
 #include "tests/support/running_server.h"
 #include "tests/support/talker.h"
 
@@ -185,50 +186,6 @@ Part line(const std::string& name) {
     return part;
 }
 
-/// What the server has when nobody is connected.
-struct Idle {
-    std::size_t descriptors;
-    std::size_t threads;
-    std::size_t processes;
-    bool operator==(const Idle&) const = default;
-};
-
-Idle idle(pid_t server) {
-    return {open_descriptors(server), thread_count(server), process_tree(server).size()};
-}
-
-std::string to_string(const Idle& idle) {
-    return text(idle.descriptors, " descriptors, ", idle.threads, " threads, ", idle.processes, " processes");
-}
-
-/// Throws Failed when the server works though there is nothing to do.
-void expect_no_spin(pid_t server, const std::string& situation) {
-    constexpr milliseconds look(60);
-    const auto before = cpu_time(server);
-    const auto start = Clock::now();
-    int looks = 0;
-    int busy = 0;
-    while (Clock::now() - start < look) {
-        ++looks;
-        const std::vector<pid_t> tree = process_tree(server);
-        if (std::any_of(tree.begin(), tree.end(), [](pid_t pid) { return process_state(pid) == 'R'; })) ++busy;
-        pause_a_millisecond();
-    }
-    const auto used = cpu_time(server) - before;
-    if (used > look / 2 || (looks >= 10 && busy * 10 > looks * 9)) {
-        throw Failed{situation, "a server that rests",
-                     text("it spins: ", used.count() / 1000, " ms of CPU time in ", look.count(), " ms")};
-    }
-}
-
-void expect_running(RunningServer& server) {
-    const auto ended = server.process().wait(milliseconds(0));
-    if (!ended) return;
-    std::string last = server.process().standard_error().substr(0, 200);
-    std::replace(last.begin(), last.end(), '\n', ' ');
-    throw Failed{"talked", "a server that goes on", to_string(*ended) + (last.empty() ? "" : ": " + last)};
-}
-
 /// SIGTERM while a client has not taken all its data. Throws Failed unless the server ends in good order.
 void stop_in_the_middle(RunningServer& server) {
     Part part;
@@ -240,24 +197,13 @@ void stop_in_the_middle(RunningServer& server) {
     std::vector<Talker> last;
     last.emplace_back(server.endpoint(), part);
     bool told = false;
-    const bool in_time = play(last, patience, [&] {
+    const auto tell = [&] {
         if (!std::exchange(told, true)) server.process().signal(SIGTERM);
-    });
+    };
+    const bool in_time = play(last, patience, {{}, tell});
     Result ignored;
     judge(last, in_time, ignored);
     if (!told) server.process().signal(SIGTERM);
-}
-
-void expect_good_end(RunningServer& server) {
-    const std::vector<pid_t> tree = process_tree(server.pid());
-    const auto ended = server.process().wait(patience);
-    if (!ended || ended->by_signal || ended->value != 0) {
-        throw Failed{"SIGTERM", "exit status 0 within 5 s", ended ? to_string(*ended) : "it goes on"};
-    }
-    const auto gone = [](pid_t pid) { return process_state(pid) == '-' || process_state(pid) == 'Z'; };
-    if (!eventually([&] { return std::all_of(tree.begin(), tree.end(), gone); }, milliseconds(2000))) {
-        throw Failed{"SIGTERM", "no process left", "at least one"};
-    }
 }
 
 /// With strace gone: a late client is served, and all is as it was before the first one.
@@ -265,11 +211,7 @@ void expect_as_before(RunningServer& server, const Idle& before, bool by_turns) 
     expect_running(server);
     const Result late = talk(server.endpoint(patience), {line("a later client")}, by_turns);
     if (late.lost > 0) throw Failed{"connected afterwards", "an echo", late.stories};
-    Idle after{};
-    const auto given_back = [&] { return (after = idle(server.pid())) == before; };
-    if (!eventually(given_back, milliseconds(3000))) {
-        throw Failed{"left", to_string(before) + ", as before", to_string(after)};
-    }
+    expect_given_back(server, before);
     expect_no_spin(server.pid(), "everyone has left");
 }
 

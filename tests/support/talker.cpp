@@ -24,7 +24,9 @@ Talker::Talker(const Endpoint& server, Part part)
 }
 
 bool Talker::may_send() const {
-    return sent_ < part_.data.size() && (sent_ < part_.ahead || sent_ - part_.ahead < got_);
+    if (sent_ == part_.data.size() || Clock::now() < next_send_) return false;
+    const std::size_t back = got_ + (sent_ > part_.urgent ? 1 : 0); // the urgent byte does not come back
+    return sent_ < part_.ahead || sent_ - part_.ahead < back;
 }
 
 bool Talker::reads() const {
@@ -59,6 +61,7 @@ bool Talker::send_on() {
         return receive_on();
     }
     sent_ += static_cast<std::size_t>(count);
+    if (part_.pause.count() > 0) next_send_ = Clock::now() + part_.pause;
     if (sent_ == part_.data.size() && part_.end == Part::End::half_closes && !finished_sending_) {
         client_.finish_sending();
         finished_sending_ = true;
@@ -123,16 +126,17 @@ std::string Talker::story() const {
                 " back, then: ", how_);
 }
 
-bool play(std::vector<Talker>& talkers, milliseconds patience, const std::function<void()>& on_quiet,
-          milliseconds quiet) {
+bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& meanwhile) {
+    constexpr int quiet_ms = 25;
     auto last_move = Clock::now();
     for (;;) {
+        if (meanwhile.each_time) meanwhile.each_time();
+        if (std::all_of(talkers.begin(), talkers.end(), [](const Talker& one) { return one.done(); })) return true;
         std::vector<pollfd> waiting;
         waiting.reserve(talkers.size());
         for (const Talker& one : talkers) waiting.push_back(one.waits_for());
-        if (std::all_of(talkers.begin(), talkers.end(), [](const Talker& one) { return one.done(); })) return true;
-        const int ready = poll(waiting.data(), waiting.size(), static_cast<int>(quiet.count()));
-        if (ready == 0 && on_quiet) on_quiet();
+        const int ready = poll(waiting.data(), waiting.size(), quiet_ms);
+        if (ready == 0 && meanwhile.on_quiet) meanwhile.on_quiet();
         bool moved = false;
         for (std::size_t i = 0; i < talkers.size(); ++i) {
             if (ready > 0 && waiting[i].revents != 0) moved = talkers[i].act(waiting[i].revents) || moved;

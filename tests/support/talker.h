@@ -29,6 +29,7 @@ struct Part {
     std::size_t piece = no_limit;     ///< at most so many bytes by one send
     std::size_t ahead = no_limit;     ///< waits while so many bytes are not back yet
     std::size_t read_piece = 1 << 16; ///< at most so many bytes by one recv
+    milliseconds pause{0};            ///< before each send
     bool reads_late = false;          ///< reads nothing before all is sent, or no more can be
     End end = End::closes;
     std::size_t leaves_after = 0;
@@ -53,6 +54,7 @@ class Talker {
     [[nodiscard]] bool done() const { return done_; }
     /// It has got all that it must get (which is nothing certain for one that leaves or resets).
     [[nodiscard]] bool served() const { return done_ && served_; }
+    [[nodiscard]] std::size_t sent() const { return sent_; }
     /// A byte that it got was not the next one. Empty when there was no such byte.
     [[nodiscard]] const std::string& wrong() const { return wrong_; }
     /// "small: 12 of 40 bytes back, then Connection reset by peer"
@@ -73,6 +75,7 @@ class Talker {
     std::string expected_; // what it must get
     std::size_t sent_ = 0;
     std::size_t got_ = 0;
+    Clock::time_point next_send_;
     bool finished_sending_ = false;
     bool done_ = false;
     bool served_ = false;
@@ -80,7 +83,12 @@ class Talker {
     std::string wrong_;
 };
 
+/// What happens meanwhile.
+struct Meanwhile {
+    std::function<void()> each_time; ///< called again and again; may take from the talkers and add to them
+    std::function<void()> on_quiet;  ///< called when nothing has moved for a while, before who reads late begins
+};
+
 /// Lets all of them play until everyone is through. False when nobody got any further for `patience`: see who is not
-/// `done`. Who reads late begins when nothing has moved for `quiet`; before that, `on_quiet` is called.
-bool play(std::vector<Talker>& talkers, milliseconds patience, const std::function<void()>& on_quiet = {},
-          milliseconds quiet = milliseconds(25));
+/// `done`. Who reads late begins when nothing has moved for a while.
+bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& meanwhile = {});
