@@ -117,8 +117,7 @@ class Injector {
     Process strace_;
 };
 
-/// Those who talk while the fault comes.
-std::vector<Part> conversation() {
+std::vector<Part> write_conversation() {
     std::vector<Part> parts;
     const auto add = [&](const char* name, std::size_t size, Part::End end) -> Part& {
         Part part;
@@ -141,6 +140,12 @@ std::vector<Part> conversation() {
     leaves.leaves_after = 1000;
     Part& resets = add("resets", 200000, Part::End::resets);
     resets.leaves_after = 1000;
+    return parts;
+}
+
+/// Those who talk while the fault comes.
+const std::vector<Part>& conversation() {
+    static const std::vector<Part> parts = write_conversation();
     return parts;
 }
 
@@ -190,7 +195,8 @@ Part line(const std::string& name) {
 void stop_in_the_middle(RunningServer& server) {
     Part part;
     part.name = "still there at the stop";
-    part.data = random_bytes(8 << 20, 77);
+    static const std::string data = random_bytes(8 << 20, 77);
+    part.data = data;
     part.reads_late = true;
     part.receive_buffer = 4096;
     part.segment = 536;

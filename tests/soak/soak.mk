@@ -9,5 +9,5 @@ $(SOAK): $(call objects,tests/soak) $(patsubst %,$(BUILD)/tests/support/%.o,clie
 
 # MINUTES are those of all servers together. SEED=... repeats.
 .PHONY: soak
-soak: $(foreach one,$(TESTED),$(one)) $(SOAK)
-	@$(SOAK) --seconds $(shell expr $(MINUTES) \* 60 / $(words $(TESTED))) $(if $(SEED),--seed $(SEED)) $(foreach one,$(TESTED),$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+soak: $(TESTED) $(SOAK)
+	@$(SOAK) --seconds $(shell expr $(MINUTES) \* 60 / $(words $(TESTED))) $(if $(SEED),--seed $(SEED)) $(foreach one,$(TESTED),$(call server_of,$(one)))

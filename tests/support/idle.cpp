@@ -35,13 +35,13 @@ void expect_given_back(const RunningServer& server, const Idle& before) {
 
 void expect_no_spin(pid_t server, const std::string& situation) {
     constexpr milliseconds look(60);
+    const std::vector<pid_t> tree = process_tree(server);
     const auto before = cpu_time(server);
     const auto start = Clock::now();
     int looks = 0;
     int busy = 0;
     while (Clock::now() - start < look) {
         ++looks;
-        const std::vector<pid_t> tree = process_tree(server);
         if (std::any_of(tree.begin(), tree.end(), [](pid_t pid) { return process_state(pid) == 'R'; })) ++busy;
         pause_a_millisecond();
     }
