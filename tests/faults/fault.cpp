@@ -23,11 +23,11 @@ struct Line {
 constexpr bool lose = true;
 
 const Fault plain{};
-const Fault connection{"", "", "", lose, false, false, {}};
-const Fault stop{"", "", "", false, true, false, {}};
-const Fault stop_one{"", "", "", lose, true, false, {}};
-const Fault worker{"", "", "", false, false, true, {}};
-const Fault thinking{"", "", "", false, false, false, {"--think", "1"}};
+const Fault connection{"", "", "", lose, false, false, 0, {}};
+const Fault stop{"", "", "", false, true, false, 0, {}};
+const Fault stop_one{"", "", "", lose, true, false, 0, {}};
+const Fault worker{"", "", "", false, false, true, 0, {}};
+const Fault thinking{"", "", "", false, false, false, 0, {"--think", "1"}};
 
 // What the man pages name, and for accept the network errors that it hands on. Not here:
 // - close: strace keeps the call from being made and reports the error; the kernel closes even when it says EINTR.
@@ -35,6 +35,7 @@ const Fault thinking{"", "", "", false, false, false, {"--think", "1"}};
 // - EAGAIN for read and write of 01 to 03: their sockets wait, and have no time limit, so there it cannot come.
 // - errors for futex wherever it wakes: the call is not made, so a thread would be left asleep, which no kernel does.
 //   A worker's first futex is a wait; that one may say EAGAIN and EINTR.
+// - an error for brk: the kernel never gives one, it gives the old end of the heap. See `no_heap`.
 const std::vector<Line> plan = {
     {"0123456", "accept,accept4",
      "EAGAIN EINTR ECONNABORTED EMFILE ENFILE ENOBUFS ENOMEM EPROTO EPERM EINVAL EOPNOTSUPP ENETDOWN ENETUNREACH "
@@ -66,7 +67,7 @@ const std::vector<Line> plan = {
     {"123456", "shutdown", "ENOTCONN", stop},
     {"2", "kill", "ESRCH EPERM", stop},
     {"2", "rt_sigaction", "EINVAL", connection},
-    {"0123456", "brk,mmap,mremap,mprotect", "ENOMEM", connection},
+    {"0123456", "mmap,mremap,mprotect", "ENOMEM", connection},
 };
 
 bool holds(const Line& line, int chapter) {
@@ -82,14 +83,21 @@ Fault made_of(const Line& line, const std::string& what, const std::string& when
 }
 
 /// Errors that stay for a while: no spinning, and everyone is served when they are gone.
-void add_lasting(std::vector<Fault>& all, const Line& line) {
+void add_lasting(std::vector<Fault>& all, const Line& line, int chapter) {
     const std::string calls = line.calls;
     if (calls.starts_with("accept")) {
         for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"}) {
             all.push_back(made_of(line, std::string("error=") + error, "2+"));
         }
     }
-    if (calls.starts_with("brk")) all.push_back(made_of(line, "error=ENOMEM", "1+"));
+    if (calls.starts_with("mmap")) {
+        // Few clients need no more memory than a server has from the start.
+        for (const char* when : {"1", "2", "1+"}) {
+            all.push_back(made_of(line, "error=ENOMEM", when));
+            all.back().crowd = chapter >= 5 ? 3000 : 900;
+            if (chapter == 1) all.pop_back();
+        }
+    }
     if (calls.starts_with("select")) all.push_back(made_of(line, "error=ENOMEM", "2+"));
 }
 
@@ -126,7 +134,7 @@ std::vector<Fault> all_faults(int chapter) {
                 all.push_back(made_of(line, "error=" + error, when));
             }
         }
-        add_lasting(all, line);
+        add_lasting(all, line, chapter);
         const bool first = std::find(seen.begin(), seen.end(), line.calls) == seen.end();
         if (first && !line.kind.at_stop) add_signals_and_delays(all, line);
         seen.emplace_back(line.calls);

@@ -1,6 +1,7 @@
 // The faults: which call fails, how, and what may come of it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,11 @@ struct Fault {
     bool may_lose = false;    ///< the error is about one connection, so that one may end; otherwise everyone is served
     bool at_stop = false;     ///< the call comes at a stop, so strace stays until then
     bool in_a_worker = false; ///< of chapter 06's first worker only
+    std::size_t crowd = 0;    ///< so many more clients are there, so that there is something to run out of
     std::vector<std::string> options; ///< of the server, so that it makes the call at all
+
+    /// Whether it is about memory. Then the heap never grows, so that malloc has to ask mmap.
+    [[nodiscard]] bool no_heap() const { return calls.starts_with("mmap"); }
 
     /// "read:error=EINTR:when=2"
     [[nodiscard]] std::string name() const { return calls + ":" + what + ":when=" + when; }

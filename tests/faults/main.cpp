@@ -11,6 +11,7 @@
 #include <sstream>
 #include <thread>
 
+#include "common/descriptor_limit.h"
 #include "tests/faults/trial.h"
 #include "tests/support/client.h"
 #include "tests/support/failed.h"
@@ -158,6 +159,7 @@ std::vector<Fault> chosen(const Arguments& arguments, const Target& target) {
 
 int main(int argc, char* argv[]) {
     const Arguments arguments = parse(argc, argv);
+    limit_descriptors(RLIM_INFINITY);
     std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
     int passed = 0;
     int failed = 0;

@@ -96,8 +96,9 @@ class Injector {
         std::vector<std::string> words = {
             "strace", "-qq",
             "-o",     text("/proc/", getpid(), "/fd/", record),
-            "-e",     "trace=" + existing(fault.calls),
+            "-e",     "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : ""),
             "-e",     "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
+        if (fault.no_heap()) words.insert(words.end(), {"-e", "inject=brk:retval=0:when=1+"});
         if (!fault.in_a_worker) words.emplace_back("-f");
         words.emplace_back("-p");
         words.push_back(fault.in_a_worker ? worker_of(server) : std::to_string(server));
@@ -221,6 +222,37 @@ void expect_as_before(RunningServer& server, const Idle& before, bool by_turns) 
     expect_no_spin(server.pid(), "everyone has left");
 }
 
+/// What strace makes fail again and again is not asked for all the time.
+void expect_pauses(const Injector& injector, const std::string& what) {
+    constexpr milliseconds look(200);
+    constexpr std::size_t few = 20;
+    const std::size_t before = injector.hits();
+    eventually([] { return false; }, look);
+    const std::size_t asked = injector.hits() - before;
+    if (asked > few) {
+        throw Failed{what + " lasts", text("a server that tries again at most every now and then"),
+                     text("it spins: ", asked, " calls in ", look.count(), " ms")};
+    }
+}
+
+/// The conversation, while many more are connected and need memory.
+Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
+    std::vector<Talker> talkers;
+    for (std::size_t i = 0; i < size; ++i) {
+        talkers.emplace_back(server.endpoint(patience), line(text("one of the crowd, ", i)));
+    }
+    // Who has not been accepted by then waits until there is room.
+    const auto all_in = [&] { return !server.process().running() || open_descriptors(server.pid()) > size; };
+    eventually(all_in, milliseconds(3000));
+    expect_running(server);
+    for (const Part& part : conversation()) talkers.emplace_back(server.endpoint(patience), part);
+    Result result;
+    const bool in_time = play(talkers, patience);
+    expect_running(server);
+    judge(talkers, in_time, result);
+    return result;
+}
+
 std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
     if (target.chapter == 0) return std::make_unique<RunningServer>(target.command, patience, std::nullopt);
     return std::make_unique<RunningServer>(target.program, fault.options);
@@ -243,12 +275,13 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
         for (const Part& part : conversation()) talkers.emplace_back(server->endpoint(patience), part);
         play(talkers, milliseconds(100));
         expect_running(*server);
-        expect_no_spin(server->pid(), fault.what + " lasts");
+        expect_pauses(injector, fault.what);
         injector.detach();
         const bool in_time = play(talkers, patience);
         judge(talkers, in_time, result);
     } else {
-        result = talk(server->endpoint(patience), conversation(), by_turns);
+        result = fault.crowd > 0 ? talk_in_a_crowd(*server, fault.crowd)
+                                 : talk(server->endpoint(patience), conversation(), by_turns);
     }
     expect_running(*server);
     if (fault.at_stop) stop_in_the_middle(*server);
