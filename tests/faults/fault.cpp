@@ -98,6 +98,7 @@ void add_lasting(std::vector<Fault>& all, const Line& line, int chapter) {
             if (chapter == 1) all.pop_back();
         }
     }
+    if (calls.starts_with("clone")) all.push_back(made_of(line, "error=EAGAIN", "1+"));
     if (calls.starts_with("select")) all.push_back(made_of(line, "error=ENOMEM", "2+"));
 }
 
