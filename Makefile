@@ -160,13 +160,13 @@ CLAIMS := $(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,build/tests/clai
 test:
 	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3 $(DOCS_NEED)
 	@$(MAKE) --no-print-directory test-programs
-	@MORE="$$DOCS_CHECKS" tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+	@MORE="$$(printf '%s\n' "$$DOCS_CHECKS" "$$FAULT_CHECKS")" tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
 
 # The clients of the server tests need no sanitizer, so there is one program of them.
 test-programs: $(SERVERS) $(BUILD)/tests/unit-tests
-	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests)
+	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests build/tests/soak/soak)
 ifeq ($(SANITIZE),)
-test-programs: $(BUILD)/tests/server-tests $(CLAIMS) docs-programs
+test-programs: $(BUILD)/tests/server-tests $(CLAIMS) docs-programs fault-programs
 endif
 
 # --- the grader -----------------------------------------------------------------------------------------------------
@@ -268,6 +268,9 @@ help:
 	@echo 'make new-server NAME=echo  lay out a server for you to write, in mine/echo'
 	@echo 'make breakages             test the tests: break each server on purpose, and see that it is noticed'
 	@echo 'make claims                measure every statement of the article on all six, and print the matrix'
+	@echo 'make faults CHAPTER=03     let strace make every call of the servers fail, in the middle of a conversation; FEW=1 for less,'
+	@echo "                           OTHER='./mine {port}' for a server of yours"
+	@echo 'make soak MINUTES=10       clients at random against all six; SEED=... repeats what has failed'
 	@echo 'make test-grader           test the grader itself, with servers of others'
 	@echo 'make bench                 measure the six beside libevent, libuv, Boost.Asio and io_uring: about three minutes;'
 	@echo '                           ROUNDS=3 SECONDS=0.1 for less. make bench-deps installs what they need'

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "common/check.h"
+#include "common/descriptor_limit.h"
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
 
@@ -256,6 +257,34 @@ void raises_its_limit(Subject& subject) {
            text(served, " answers"));
 }
 
+/// Each sends a line of its own and gets it back.
+void a_line_each(std::vector<Client>& clients, const std::string& greeting) {
+    for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(text(greeting, i, "\n"));
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+        const std::string line = text(greeting, i, "\n");
+        const std::string back = clients[i].receive(line.size());
+        expect(back == line, text(clients.size(), " clients sent a line each"),
+               "'" + line + "' back for client " + text(i), "'" + back + "'");
+    }
+}
+
+void nineteen_thousand(Subject& subject) {
+    constexpr std::size_t size = 19000;
+    limit_descriptors(RLIM_INFINITY);
+    rlimit limit{};
+    check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+    if (limit.rlim_cur < size + 100) throw Skipped{text("a process may have ", limit.rlim_cur, " descriptors only")};
+    subject.start();
+    std::vector<Client> clients;
+    clients.reserve(size);
+    while (clients.size() < size) clients.push_back(subject.connect());
+    a_line_each(clients, "hello from ");
+    expect_no_spin(subject, text(size, " clients are connected and silent"));
+    a_line_each(clients, "still here: ");
+    for (Client& client : clients) client.reset(); // a closed one would keep its port for a minute
+    subject.connect().expect_echo("and a late one\n");
+}
+
 void one_descriptor_a_client(Subject& subject) {
     RunningServer& server = subject.start();
     const std::size_t before = open_descriptors(server.pid());
@@ -343,6 +372,8 @@ std::vector<Case> resource_cases() {
                 "Signals are not counted: one SIGCHLD may stand for many children, signal(7). Call waitpid(2) with "
                 "WNOHANG until it finds none."}},
         {"raises its limit", "it allows itself as many descriptors as the system lets it have", raises_its_limit},
+        {"nineteen thousand", "19,000 clients are connected at once, and each of them is served, again and again",
+         nineteen_thousand},
         {"one descriptor a client", "a process that forks does not keep its copy of the client's descriptor",
          one_descriptor_a_client},
         {"a child killed", "a killed child ends its own client's connection only", a_child_killed,

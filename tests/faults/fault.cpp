@@ -1,0 +1,158 @@
+#include "tests/faults/fault.h"
+
+#include <algorithm>
+#include <sstream>
+
+namespace {
+
+std::vector<std::string> words(const std::string& text) {
+    std::istringstream in(text);
+    std::vector<std::string> all;
+    for (std::string word; in >> word;) all.push_back(word);
+    return all;
+}
+
+/// A line of the plan: `calls` of the chapters in `chapters` ("0123456"; 0 is a stranger's server).
+struct Line {
+    const char* chapters;
+    const char* calls;
+    const char* errors;
+    Fault kind; // its flags and options
+};
+
+constexpr bool lose = true;
+
+const Fault plain{};
+const Fault connection{"", "", "", lose, false, false, 0, {}};
+const Fault stop{"", "", "", false, true, false, 0, {}};
+const Fault stop_one{"", "", "", lose, true, false, 0, {}};
+const Fault worker{"", "", "", false, false, true, 0, {}};
+const Fault thinking{"", "", "", false, false, false, 0, {"--think", "1"}};
+
+// What the man pages name, and for accept the network errors that it hands on. Not here:
+// - close: strace keeps the call from being made and reports the error; the kernel closes even when it says EINTR.
+//   So strace would leave a descriptor open for which the server is right not to call close a second time.
+// - EAGAIN for read and write of 01 to 03: their sockets wait, and have no time limit, so there it cannot come.
+// - errors for futex wherever it wakes: the call is not made, so a thread would be left asleep, which no kernel does.
+//   A worker's first futex is a wait; that one may say EAGAIN and EINTR.
+// - an error for brk: the kernel never gives one, it gives the old end of the heap. See `no_heap`.
+const std::vector<Line> plan = {
+    {"0123456", "accept,accept4",
+     "EAGAIN EINTR ECONNABORTED EMFILE ENFILE ENOBUFS ENOMEM EPROTO EPERM EINVAL EOPNOTSUPP ENETDOWN ENETUNREACH "
+     "EHOSTDOWN EHOSTUNREACH ENONET ENOPROTOOPT ETIMEDOUT ENOSR ESOCKTNOSUPPORT EPROTONOSUPPORT",
+     plain},
+    {"0123456", "read,recvfrom,readv,recvmsg", "EINTR", plain},
+    {"0456", "read,recvfrom,readv,recvmsg", "EAGAIN", plain},
+    {"0123456", "read,recvfrom,readv,recvmsg",
+     "ECONNRESET ETIMEDOUT EHOSTUNREACH ENOTCONN ENOMEM ENOBUFS EIO EFAULT EINVAL EBADF", connection},
+    {"0123456", "write,sendto,writev,sendmsg", "EINTR", plain},
+    {"0456", "write,sendto,writev,sendmsg", "EAGAIN", plain},
+    {"0123456", "write,sendto,writev,sendmsg",
+     "EPIPE ECONNRESET ETIMEDOUT EHOSTUNREACH ENOMEM ENOBUFS EIO ENOSPC EDQUOT EPERM EINVAL EBADF", connection},
+    {"0", "shutdown", "ENOTCONN ENOBUFS", connection},
+    {"02", "clone,clone3,fork,vfork", "EAGAIN ENOMEM", plain},
+    {"02", "wait4", "EINTR ECHILD", plain},
+    {"02", "rt_sigprocmask", "EINVAL EFAULT", plain},
+    {"2", "prctl", "EINVAL EPERM", plain},
+    {"034", "select,pselect6", "EINTR ENOMEM EINVAL EBADF", plain},
+    {"04", "fcntl", "EINTR EINVAL EBADF EPERM", connection},
+    {"056", "epoll_ctl", "ENOMEM ENOSPC EPERM EEXIST ENOENT EINVAL EBADF", connection},
+    {"056", "epoll_wait,epoll_pwait", "EINTR EINVAL EBADF EFAULT", plain},
+    {"06", "futex", "EAGAIN EINTR", worker},
+    {"123456", "clock_nanosleep", "EINTR EINVAL", thinking},
+    {"123", "ioctl", "EBADF EINVAL ENOTTY", stop},
+    {"456", "ioctl", "EBADF EINVAL ENOTTY", stop_one},
+    {"2", "wait4", "EINTR", stop},
+    {"123456", "poll", "EINTR ENOMEM EINVAL", stop},
+    {"123456", "shutdown", "ENOTCONN", stop},
+    {"2", "kill", "ESRCH EPERM", stop},
+    {"2", "rt_sigaction", "EINVAL", connection},
+    {"0123456", "mmap,mremap,mprotect", "ENOMEM", connection},
+};
+
+bool holds(const Line& line, int chapter) {
+    return std::string(line.chapters).find(static_cast<char>('0' + chapter)) != std::string::npos;
+}
+
+Fault made_of(const Line& line, const std::string& what, const std::string& when) {
+    Fault fault = line.kind;
+    fault.calls = line.calls;
+    fault.what = what;
+    fault.when = when;
+    return fault;
+}
+
+/// Errors that stay for a while: no spinning, and everyone is served when they are gone.
+void add_lasting(std::vector<Fault>& all, const Line& line, int chapter) {
+    const std::string calls = line.calls;
+    if (calls.starts_with("accept")) {
+        for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"}) {
+            all.push_back(made_of(line, std::string("error=") + error, "2+"));
+        }
+    }
+    if (calls.starts_with("mmap")) {
+        // Few clients need no more memory than a server has from the start.
+        for (const char* when : {"1", "2", "1+"}) {
+            all.push_back(made_of(line, "error=ENOMEM", when));
+            all.back().crowd = chapter >= 5 ? 3000 : 900;
+            if (chapter == 1) all.pop_back();
+        }
+    }
+    if (calls.starts_with("clone")) all.push_back(made_of(line, "error=EAGAIN", "1+"));
+    if (calls.starts_with("select")) all.push_back(made_of(line, "error=ENOMEM", "2+"));
+}
+
+/// A signal that is handled or does nothing, at the call; and a call that takes long, before and after its work.
+void add_signals_and_delays(std::vector<Fault>& all, const Line& line) {
+    for (const char* signal : {"SIGCHLD", "SIGCONT", "SIGWINCH", "SIGURG", "SIGPIPE"}) {
+        for (const char* when : {"1", "2", "5"}) {
+            Fault fault = made_of(line, std::string("signal=") + signal, when);
+            fault.may_lose = false;
+            fault.in_a_worker = false;
+            all.push_back(fault);
+        }
+    }
+    for (const char* delay : {"delay_enter=20000", "delay_exit=20000"}) {
+        for (const char* when : {"1", "2", "1+3"}) {
+            Fault fault = made_of(line, delay, when);
+            fault.may_lose = false;
+            fault.in_a_worker = false;
+            all.push_back(fault);
+        }
+    }
+}
+
+} // namespace
+
+std::vector<Fault> all_faults(int chapter) {
+    std::vector<Fault> all;
+    std::vector<std::string> seen; // lines of the same calls: signals and delays once
+    for (const Line& line : plan) {
+        if (!holds(line, chapter)) continue;
+        for (const std::string& error : words(line.errors)) {
+            for (const char* when : {"1", "2", "5"}) {
+                if (line.kind.in_a_worker && std::string(when) != "1") continue;
+                all.push_back(made_of(line, "error=" + error, when));
+            }
+        }
+        add_lasting(all, line, chapter);
+        const bool first = std::find(seen.begin(), seen.end(), line.calls) == seen.end();
+        if (first && !line.kind.at_stop) add_signals_and_delays(all, line);
+        seen.emplace_back(line.calls);
+    }
+    return all;
+}
+
+std::vector<Fault> few_faults(int chapter) {
+    // Of every call the first error, the one that is forgotten most easily, and a delay that makes others overtake it.
+    std::vector<Fault> few;
+    std::string last;
+    for (const Fault& fault : all_faults(chapter)) {
+        const bool new_call = fault.calls != last;
+        const bool telling = fault.what == "error=ENOMEM" && fault.when == "2";
+        const bool overtaken = chapter == 6 && fault.what == "delay_exit=20000" && fault.when == "1+3";
+        if ((new_call || telling || overtaken) && !fault.at_stop) few.push_back(fault);
+        last = fault.calls;
+    }
+    return few;
+}

@@ -1,0 +1,181 @@
+// Injects faults into the system calls of servers, prints what came of each, and the matrix.
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include "common/descriptor_limit.h"
+#include "tests/faults/trial.h"
+#include "tests/support/client.h"
+#include "tests/support/failed.h"
+
+namespace {
+
+constexpr int side_by_side = 3; // most of the time they wait
+
+/// What the command line says.
+struct Arguments {
+    bool few = false;
+    bool verbose = false;
+    std::string only; // names that contain this
+    std::vector<Target> targets;
+};
+
+[[noreturn]] void refuse(const std::string& complaint) {
+    std::cerr << complaint << "\nusage: faults [--few] [--verbose] [--only CALL:error=ERRNO:when=N] SERVER...\n"
+              << "SERVER is one of the six (03-select-server/server), or a command with {port} in it\n";
+    std::exit(2);
+}
+
+std::vector<std::string> words(const std::string& text) {
+    std::istringstream in(text);
+    std::vector<std::string> all;
+    for (std::string word; in >> word;) all.push_back(word);
+    return all;
+}
+
+/// "03-select-server/server" is of chapter 3, wherever its folder is.
+int chapter_of(const std::string& program) {
+    const std::size_t end = program.rfind("/server");
+    if (end == std::string::npos) return 0;
+    const std::size_t slash = program.rfind('/', end - 1);
+    const std::string folder = program.substr(slash == std::string::npos ? 0 : slash + 1);
+    return folder.size() > 2 && folder[0] == '0' && folder[1] >= '1' && folder[1] <= '6' ? folder[1] - '0' : 0;
+}
+
+Target target_of(const std::string& word) {
+    if (word.find("{port}") != std::string::npos) return {0, "", words(word)};
+    const int chapter = chapter_of(word);
+    if (chapter == 0) refuse("'" + word + "' is none of the six, and has no {port}");
+    return {chapter, word, {}};
+}
+
+Arguments parse(int argc, char* argv[]) {
+    Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word == "--few") {
+            arguments.few = true;
+        } else if (word == "--verbose") {
+            arguments.verbose = true;
+        } else if (word == "--only") {
+            if (i + 1 == argc) refuse(word + " needs a value");
+            arguments.only = argv[++i];
+        } else {
+            arguments.targets.push_back(target_of(word));
+        }
+    }
+    if (arguments.targets.empty()) refuse("no server");
+    return arguments;
+}
+
+/// A row of the matrix.
+struct Row {
+    std::string call;
+    std::map<Verdict, int> count;
+};
+
+/// All that came of the faults of one server.
+struct Table {
+    std::vector<Row> rows;
+    std::vector<std::string> failures;
+
+    void add(const Fault& fault, Verdict verdict) {
+        const std::string call = fault.calls.substr(0, fault.calls.find(','));
+        auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& one) { return one.call == call; });
+        if (row == rows.end()) row = rows.insert(rows.end(), Row{call, {}});
+        ++row->count[verdict];
+    }
+
+    [[nodiscard]] Row sum() const {
+        Row all{"all", {}};
+        for (const Row& row : rows) {
+            for (const auto& [verdict, count] : row.count) all.count[verdict] += count;
+        }
+        return all;
+    }
+};
+
+void print(const std::string& name, const Table& table) {
+    std::cout << '\n'
+              << std::left << std::setw(32) << name << std::right
+              << "  tried  served  one lost  failed  (not reached)\n";
+    const auto print_row = [](Row row) {
+        auto& count = row.count;
+        const int tried = count[Verdict::served] + count[Verdict::one_lost] + count[Verdict::failed];
+        std::cout << "  " << std::left << std::setw(30) << row.call << std::right << std::setw(7) << tried
+                  << std::setw(8) << count[Verdict::served] << std::setw(10) << count[Verdict::one_lost] << std::setw(8)
+                  << count[Verdict::failed] << std::setw(15) << count[Verdict::not_reached] << '\n';
+    };
+    for (const Row& row : table.rows) print_row(row);
+    print_row(table.sum());
+}
+
+std::string repeat_with(const std::string& program, const Target& target, const Fault& fault) {
+    std::string server = target.program;
+    for (const std::string& word : target.command) server += (server.empty() ? "'" : " ") + word;
+    if (target.chapter == 0) server += "'";
+    return program + " --only '" + fault.name() + "' " + server;
+}
+
+/// Tries the faults, a few side by side.
+Table try_all(const std::string& program, const Target& target, const std::vector<Fault>& faults, bool verbose) {
+    Table table;
+    std::mutex mutex; // guards the table and the output
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+        for (std::size_t i = next++; i < faults.size(); i = next++) {
+            const Outcome outcome = try_fault(target, faults[i]);
+            const std::lock_guard lock(mutex);
+            table.add(faults[i], outcome.verdict);
+            if (verbose) std::cout << static_cast<int>(outcome.verdict) << ' ' << faults[i].name() << std::endl;
+            if (outcome.verdict != Verdict::failed) continue;
+            table.failures.push_back(faults[i].name());
+            std::cout << target.name() << ", " << faults[i].name() << "\n    " << outcome.why
+                      << "\n    again: " << repeat_with(program, target, faults[i]) << std::endl;
+        }
+    };
+    std::vector<std::thread> threads;
+    for (int i = 0; i < side_by_side; ++i) threads.emplace_back(work);
+    for (std::thread& thread : threads) thread.join();
+    return table;
+}
+
+std::vector<Fault> chosen(const Arguments& arguments, const Target& target) {
+    const bool few = arguments.few && arguments.only.empty();
+    std::vector<Fault> faults = few ? few_faults(target.chapter) : all_faults(target.chapter);
+    std::erase_if(faults, [&](const Fault& one) { return one.name().find(arguments.only) == std::string::npos; });
+    return faults;
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    const Arguments arguments = parse(argc, argv);
+    limit_descriptors(RLIM_INFINITY);
+    std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
+    int passed = 0;
+    int failed = 0;
+    for (const Target& target : arguments.targets) {
+        const std::vector<Fault> faults = chosen(arguments, target);
+        const auto start = Clock::now();
+        const Table table = try_all(argv[0], target, faults, arguments.verbose);
+        const std::chrono::duration<double> took = Clock::now() - start;
+        const bool good = table.failures.empty();
+        ++(good ? passed : failed);
+        if (!arguments.few) print(target.name(), table);
+        std::ostringstream line;
+        line << (good ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4) << took.count()
+             << " s  faults: " << faults.size() << " in the calls of " << target.name() << '\n';
+        std::cout << line.str() << std::flush;
+    }
+    if (const char* file = std::getenv("TALLY")) std::ofstream(file) << passed << ' ' << failed << " 0\n";
+    return failed == 0 ? 0 : 1;
+}

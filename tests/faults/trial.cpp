@@ -1,0 +1,315 @@
+#include "tests/faults/trial.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "common/check.h"
+#include "tests/support/failed.h"
+#include "tests/support/idle.h"
+#include "tests/support/running_server.h"
+#include "tests/support/talker.h"
+
+namespace {
+
+constexpr milliseconds patience(8000);
+
+std::vector<std::string> tasks_of(pid_t pid) {
+    std::vector<std::string> tasks;
+    std::error_code error;
+    for (std::filesystem::directory_iterator it(text("/proc/", pid, "/task"), error), end; !error && it != end;
+         it.increment(error)) {
+        tasks.push_back(it->path().filename());
+    }
+    std::sort(tasks.begin(), tasks.end(),
+              [](const std::string& a, const std::string& b) { return std::stoi(a) < std::stoi(b); });
+    return tasks;
+}
+
+/// Who traces this thread; 0 is nobody.
+pid_t tracer_of(const std::string& task) {
+    std::ifstream status("/proc/" + task + "/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("TracerPid:")) return std::stoi(line.substr(10));
+    }
+    return 0;
+}
+
+std::string content(int file) {
+    std::string all;
+    std::array<char, 1 << 16> piece{};
+    for (;;) {
+        const ssize_t count = pread(file, piece.data(), piece.size(), static_cast<off_t>(all.size()));
+        if (count <= 0) return all;
+        all.append(piece.data(), static_cast<std::size_t>(count));
+    }
+}
+
+/// strace, attached to a server that runs.
+class Injector {
+  public:
+    Injector(pid_t server, const Fault& fault)
+        : record_(check(memfd_create("record", MFD_CLOEXEC), "memfd_create")), what_(fault.what),
+          strace_(Launch{command(server, fault, record_.get()), {}, true}) {
+        std::vector<std::string> wanted = tasks_of(server);
+        if (fault.in_a_worker) wanted = {worker_of(server)};
+        const auto traced = [&](const std::string& task) { return tracer_of(task) == strace_.pid(); };
+        const bool attached = eventually(
+            [&] { return !strace_.running() || std::all_of(wanted.begin(), wanted.end(), traced); }, patience);
+        if (!attached || !strace_.running()) {
+            throw Failed{"attached strace", "that it traces the server", strace_.standard_error()};
+        }
+    }
+
+    /// Lets the server go on without it.
+    void detach() {
+        if (strace_.running()) strace_.signal(SIGTERM);
+        if (!strace_.wait(patience)) throw Failed{"detached strace", "that it ends", "it goes on"};
+    }
+
+    /// How many times it has done what it was told to do.
+    [[nodiscard]] std::size_t hits() const {
+        const std::string mark = what_.starts_with("signal=") ? "--- " + what_.substr(7)
+                                 : what_.starts_with("delay") ? "(DELAYED)"
+                                                              : "(INJECTED)";
+        const std::string record = content(record_.get());
+        std::size_t count = 0;
+        for (std::size_t at = record.find(mark); at != std::string::npos; at = record.find(mark, at + 1)) ++count;
+        return count;
+    }
+
+  private:
+    static std::string worker_of(pid_t server) {
+        const std::vector<std::string> tasks = tasks_of(server);
+        if (tasks.size() < 2) throw Failed{"looked for a worker thread", "one", "none"};
+        return tasks[1];
+    }
+
+    static std::vector<std::string> command(pid_t server, const Fault& fault, int record) {
+        std::vector<std::string> words = {
+            "strace", "-qq",
+            "-o",     text("/proc/", getpid(), "/fd/", record),
+            "-e",     "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : ""),
+            "-e",     "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
+        if (fault.no_heap()) words.insert(words.end(), {"-e", "inject=brk:retval=0:when=1+"});
+        if (!fault.in_a_worker) words.emplace_back("-f");
+        words.emplace_back("-p");
+        words.push_back(fault.in_a_worker ? worker_of(server) : std::to_string(server));
+        return words;
+    }
+
+    /// With a question mark before each name: not every machine has every call.
+    static std::string existing(const std::string& calls) {
+        std::string all = "?" + calls;
+        for (std::size_t at = all.find(','); at != std::string::npos; at = all.find(',', at + 1))
+            all.insert(at + 1, "?");
+        return all;
+    }
+
+    Fd record_;
+    std::string what_;
+    Process strace_;
+};
+
+std::vector<Part> write_conversation() {
+    std::vector<Part> parts;
+    const auto add = [&](const char* name, std::size_t size, Part::End end) -> Part& {
+        Part part;
+        part.name = name;
+        part.data = random_bytes(size, parts.size() + 1);
+        part.end = end;
+        parts.push_back(part);
+        return parts.back();
+    };
+    Part& small = add("lines by turns", 40, Part::End::closes);
+    small.piece = small.ahead = 8;
+    Part& other = add("other lines by turns", 60, Part::End::closes);
+    other.piece = other.ahead = 10;
+    Part& late = add("a megabyte before it reads", 1 << 20, Part::End::closes);
+    late.reads_late = true;
+    late.receive_buffer = 4096;
+    late.segment = 536;
+    add("half a megabyte, then the end of data", 1 << 19, Part::End::half_closes);
+    Part& leaves = add("leaves", 200000, Part::End::leaves);
+    leaves.leaves_after = 1000;
+    Part& resets = add("resets", 200000, Part::End::resets);
+    resets.leaves_after = 1000;
+    return parts;
+}
+
+/// Those who talk while the fault comes.
+const std::vector<Part>& conversation() {
+    static const std::vector<Part> parts = write_conversation();
+    return parts;
+}
+
+/// What came of the parts.
+struct Result {
+    std::size_t lost = 0;
+    std::string stories; // of those who lost
+};
+
+/// Throws Failed at what no error excuses: a wrong byte, or that nothing moves any more.
+void judge(const std::vector<Talker>& talkers, bool in_time, Result& result) {
+    for (const Talker& one : talkers) {
+        if (!one.wrong().empty()) throw Failed{"talked", "each client its own bytes", one.wrong()};
+    }
+    for (const Talker& one : talkers) {
+        if (!in_time && !one.done()) throw Failed{"talked", "that everyone gets on", one.story() + " (for ever)"};
+        if (one.served()) continue;
+        ++result.lost;
+        result.stories += (result.stories.empty() ? "" : "; ") + one.story();
+    }
+}
+
+/// Side by side; or one after the other, where a server can no more.
+Result talk(const Endpoint& server, const std::vector<Part>& parts, bool by_turns) {
+    Result result;
+    std::vector<Talker> talkers;
+    for (const Part& part : parts) {
+        talkers.emplace_back(server, part);
+        if (!by_turns) continue;
+        const bool in_time = play(talkers, patience);
+        judge(talkers, in_time, result);
+        talkers.clear();
+    }
+    const bool in_time = play(talkers, patience);
+    judge(talkers, in_time, result);
+    return result;
+}
+
+Part line(const std::string& name) {
+    Part part;
+    part.name = name;
+    part.data = "and a late one\n";
+    return part;
+}
+
+/// SIGTERM while a client has not taken all its data. Throws Failed unless the server ends in good order.
+void stop_in_the_middle(RunningServer& server) {
+    Part part;
+    part.name = "still there at the stop";
+    static const std::string data = random_bytes(8 << 20, 77);
+    part.data = data;
+    part.reads_late = true;
+    part.receive_buffer = 4096;
+    part.segment = 536;
+    std::vector<Talker> last;
+    last.emplace_back(server.endpoint(), part);
+    bool told = false;
+    const auto tell = [&] {
+        if (!std::exchange(told, true)) server.process().signal(SIGTERM);
+    };
+    const bool in_time = play(last, patience, {{}, tell});
+    Result ignored;
+    judge(last, in_time, ignored);
+    if (!told) server.process().signal(SIGTERM);
+}
+
+/// With strace gone: a late client is served, and all is as it was before the first one.
+void expect_as_before(RunningServer& server, const Idle& before, bool ours, bool by_turns) {
+    expect_running(server);
+    const Result late = talk(server.endpoint(patience), {line("a later client")}, by_turns);
+    if (late.lost > 0) throw Failed{"connected afterwards", "an echo", late.stories};
+    if (ours) expect_given_back(server, before);
+    expect_no_spin(server.pid(), "everyone has left");
+}
+
+/// What strace makes fail again and again is not asked for all the time.
+void expect_pauses(const Injector& injector, const std::string& what) {
+    constexpr milliseconds look(200);
+    constexpr std::size_t few = 20;
+    const std::size_t before = injector.hits();
+    eventually([] { return false; }, look);
+    const std::size_t asked = injector.hits() - before;
+    if (asked > few) {
+        throw Failed{what + " lasts", text("a server that tries again at most every now and then"),
+                     text("it spins: ", asked, " calls in ", look.count(), " ms")};
+    }
+}
+
+/// The conversation, while many more are connected and need memory.
+Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
+    std::vector<Talker> talkers;
+    for (std::size_t i = 0; i < size; ++i) {
+        talkers.emplace_back(server.endpoint(patience), line(text("one of the crowd, ", i)));
+    }
+    // Who has not been accepted by then waits until there is room.
+    const auto all_in = [&] { return !server.process().running() || open_descriptors(server.pid()) > size; };
+    eventually(all_in, milliseconds(3000));
+    expect_running(server);
+    for (const Part& part : conversation()) talkers.emplace_back(server.endpoint(patience), part);
+    Result result;
+    const bool in_time = play(talkers, patience);
+    expect_running(server);
+    judge(talkers, in_time, result);
+    return result;
+}
+
+std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
+    if (target.chapter == 0) return std::make_unique<RunningServer>(target.command, patience, std::nullopt);
+    return std::make_unique<RunningServer>(target.program, fault.options);
+}
+
+Outcome play_and_judge(const Target& target, const Fault& fault) {
+    const auto server = start(target, fault);
+    const bool by_turns = target.chapter == 1;
+    const bool lasting = fault.when.ends_with("+");
+    if (target.chapter == 0) { // what it opens with its first client, it may keep
+        talk(server->endpoint(patience), {line("a first client")}, false);
+        eventually([&] { return idle(server->pid()).processes == 1; }, milliseconds(500));
+    }
+    const Idle before = idle(server->pid());
+    if (fault.in_a_worker && before.threads < 2) return {Verdict::not_reached, ""};
+    Injector injector(server->pid(), fault);
+    Result result;
+    if (lasting && !fault.may_lose) {
+        // While it lasts nobody may be served. So nobody talks before it is over; but the server must not spin.
+        std::vector<Talker> talkers;
+        for (const Part& part : conversation()) talkers.emplace_back(server->endpoint(patience), part);
+        play(talkers, milliseconds(100));
+        expect_running(*server);
+        expect_pauses(injector, fault.what);
+        injector.detach();
+        const bool in_time = play(talkers, patience);
+        judge(talkers, in_time, result);
+    } else {
+        result = fault.crowd > 0 ? talk_in_a_crowd(*server, fault.crowd)
+                                 : talk(server->endpoint(patience), conversation(), by_turns);
+    }
+    expect_running(*server);
+    if (fault.at_stop) stop_in_the_middle(*server);
+    if (!fault.at_stop) {
+        injector.detach();
+        expect_as_before(*server, before, target.chapter > 0, by_turns);
+        server->process().signal(SIGTERM);
+    }
+    if (target.chapter > 0) expect_good_end(*server);
+    injector.detach();
+    const std::size_t hits = injector.hits();
+    if (result.lost > (fault.may_lose ? hits : 0)) {
+        throw Failed{text(hits, " times ", fault.what),
+                     fault.may_lose ? "as many connections lost at most" : "that everyone is served", result.stories};
+    }
+    if (hits == 0) return {Verdict::not_reached, ""};
+    return {result.lost > 0 ? Verdict::one_lost : Verdict::served, ""};
+}
+
+} // namespace
+
+Outcome try_fault(const Target& target, const Fault& fault) {
+    try {
+        return play_and_judge(target, fault);
+    } catch (const Failed& failed) {
+        return {Verdict::failed, text(failed.did, ": expected ", failed.expected, ", got ", failed.got)};
+    } catch (const std::exception& error) {
+        return {Verdict::failed, error.what()};
+    }
+}

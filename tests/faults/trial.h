@@ -1,0 +1,31 @@
+// One fault, tried on one server.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/faults/fault.h"
+
+/// The server that is tried.
+struct Target {
+    int chapter = 0;                  ///< 0: a stranger's
+    std::string program;              ///< one of the six
+    std::vector<std::string> command; ///< a stranger's, with the place for {port}
+
+    [[nodiscard]] std::string name() const { return chapter > 0 ? program : command.front(); }
+};
+
+enum class Verdict {
+    served,      ///< everyone got every byte
+    one_lost,    ///< as many connections ended as calls failed, and the errors were about connections
+    not_reached, ///< the call did not come so often, or not at all
+    failed,
+};
+
+struct Outcome {
+    Verdict verdict = Verdict::failed;
+    std::string why; ///< of a failure
+};
+
+/// Starts the server, lets strace inject the fault in the middle of a conversation, and judges what came of it.
+Outcome try_fault(const Target& target, const Fault& fault);

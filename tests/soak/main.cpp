@@ -1,0 +1,235 @@
+// A conversation at random, whose seed repeats it: clients that come and go as they like, each with what it must get.
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <sstream>
+
+#include "tests/support/failed.h"
+#include "tests/support/idle.h"
+#include "tests/support/talker.h"
+
+namespace {
+
+constexpr milliseconds patience(15000);
+
+/// What the command line says.
+struct Arguments {
+    double seconds = 3; // for each server
+    std::uint64_t seed = std::random_device()();
+    std::vector<std::string> servers;
+};
+
+[[noreturn]] void refuse(const std::string& complaint) {
+    std::cerr << complaint << "\nusage: soak [--seconds S] [--seed N] SERVER...\n"
+              << "SERVER is one of the six, or a command with {port} in it\n";
+    std::exit(2);
+}
+
+Arguments parse(int argc, char* argv[]) {
+    Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word != "--seconds" && word != "--seed") {
+            arguments.servers.push_back(word);
+        } else if (i + 1 == argc) {
+            refuse(word + " needs a value");
+        } else if (word == "--seconds") {
+            arguments.seconds = std::strtod(argv[++i], nullptr);
+        } else {
+            arguments.seed = std::strtoull(argv[++i], nullptr, 10);
+        }
+    }
+    if (arguments.servers.empty()) refuse("no server");
+    return arguments;
+}
+
+/// Chance. The same seed gives the same.
+class Dice {
+  public:
+    explicit Dice(std::uint64_t seed) : random_(seed) {}
+    std::size_t from_to(std::size_t least, std::size_t most) { return least + random_() % (most - least + 1); }
+    bool one_in(std::size_t n) { return random_() % n == 0; }
+    /// Small ones as often as large ones.
+    std::size_t size(std::size_t most) {
+        std::size_t magnitude = 1;
+        while (magnitude < most && !one_in(4)) magnitude *= 8;
+        return from_to(1, std::min(magnitude, most));
+    }
+
+  private:
+    std::mt19937_64 random_;
+};
+
+Part random_part(Dice& dice) {
+    static const std::string bytes = random_bytes(1 << 20, 6);
+    Part part;
+    part.data = bytes.substr(dice.from_to(0, 700000), dice.size(300000));
+    const std::size_t size = part.data.size();
+    if (dice.one_in(2)) part.piece = dice.size(100000);
+    if (size / std::min(part.piece, size) > 200) part.piece = size / 200;
+    if (dice.one_in(3)) part.ahead = dice.from_to(1, size);
+    if (dice.one_in(4)) part.pause = milliseconds(dice.from_to(1, 20));
+    if (part.pause.count() > 0 && size / std::min(part.piece, size) > 20) part.piece = size / 20 + 1;
+    if (part.ahead < part.piece) part.piece = part.ahead;
+    if (dice.one_in(4)) part.read_piece = std::max<std::size_t>(dice.size(4096), size / 500 + 1);
+    if (dice.one_in(4)) part.receive_buffer = 4096;
+    if (dice.one_in(6)) part.segment = 536;
+    if (dice.one_in(8)) part.urgent = dice.from_to(0, size - 1);
+    part.end = static_cast<Part::End>(dice.from_to(0, 3));
+    part.leaves_after = dice.one_in(2) ? 0 : dice.from_to(0, size / 2);
+    if (part.ahead == Part::no_limit) part.reads_late = dice.one_in(4);
+    const char* const ends[] = {"closes", "half-closes", "leaves", "resets"};
+    part.name = text("a client that ", ends[static_cast<int>(part.end)], part.reads_late ? ", reads late" : "",
+                     part.urgent < size ? ", has an urgent byte" : "", part.pause.count() > 0 ? ", pauses" : "");
+    return part;
+}
+
+/// What has been done so far.
+struct Sum {
+    int rounds = 0;
+    int stops = 0;
+    std::size_t clients = 0;
+    std::size_t bytes = 0;
+};
+
+std::unique_ptr<RunningServer> start(const std::string& server) {
+    if (server.find("{port}") == std::string::npos) return std::make_unique<RunningServer>(server);
+    std::istringstream in(server);
+    std::vector<std::string> command;
+    for (std::string word; in >> word;) command.push_back(word);
+    return std::make_unique<RunningServer>(command, patience, std::nullopt);
+}
+
+/// Throws Failed at a wrong byte; or, unless the server was stopped, when someone who is through is not served.
+void judge(const Talker& one, bool stopped) {
+    if (!one.wrong().empty()) throw Failed{"talked", "each client its own bytes", one.wrong()};
+    if (one.done() && !one.served() && !stopped) throw Failed{"talked", "all of it back", one.story()};
+}
+
+/// Clients at random, a few side by side. With `stop` a SIGTERM in the middle.
+void play_round(RunningServer& server, std::uint64_t seed, bool stop, Sum& sum) {
+    Dice dice(seed);
+    const std::size_t clients = dice.from_to(10, 60);
+    const std::size_t side_by_side = dice.from_to(2, 16);
+    const std::size_t stop_at = stop ? dice.from_to(1, clients) : clients + 1;
+    std::size_t begun = 0;
+    bool stopped = false;
+    std::vector<Talker> talkers;
+    const auto come_and_go = [&] {
+        for (const Talker& one : talkers) {
+            judge(one, stopped);
+            if (one.done()) sum.bytes += one.sent();
+        }
+        std::erase_if(talkers, [](const Talker& one) { return one.done(); });
+        if (!stopped && begun >= stop_at) {
+            server.process().signal(SIGTERM);
+            stopped = true;
+        }
+        while (!stopped && begun < clients && begun < stop_at && talkers.size() < side_by_side) {
+            talkers.emplace_back(server.endpoint(patience), random_part(dice));
+            ++begun;
+        }
+    };
+    if (!play(talkers, patience, {come_and_go, {}})) {
+        std::string stories;
+        for (const Talker& one : talkers) stories += one.done() ? "" : one.story() + "; ";
+        throw Failed{"talked", "that everyone gets on", stories + "and nothing moves"};
+    }
+    sum.clients += begun;
+    ++sum.rounds;
+    if (stop && !stopped) server.process().signal(SIGTERM);
+}
+
+/// The memory of a sanitizer grows with what the program does.
+bool has_sanitizer(pid_t pid) {
+    std::ifstream maps(text("/proc/", pid, "/maps"));
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find("libtsan") != std::string::npos || line.find("libasan") != std::string::npos) return true;
+    }
+    return false;
+}
+
+/// Memory may grow a little with the first clients, but not with their number.
+void expect_no_growth(pid_t server, std::size_t& first, const Sum& sum) {
+    const std::size_t now = private_memory(server);
+    if (first == 0) first = now;
+    constexpr std::size_t little = 4 << 20;
+    if (now <= first + little || has_sanitizer(server)) return;
+    throw Failed{text(sum.clients, " clients came and went"), "no more memory than before",
+                 text((now - first) / 1024, " KiB more")};
+}
+
+/// Rounds until the time is over. Throws Failed; `seed` is then that of the round that failed.
+void soak(const std::string& server_name, double seconds, std::uint64_t& seed, Sum& sum) {
+    const bool ours = server_name.find("{port}") == std::string::npos;
+    const auto until = Clock::now() + std::chrono::duration<double>(seconds);
+    std::unique_ptr<RunningServer> server;
+    Idle before;
+    std::size_t memory = 0;
+    for (;; ++seed) {
+        if (!server) {
+            server = start(server_name);
+            before = idle(server->pid());
+            memory = 0;
+        }
+        const bool stop = ours && seed % 5 == 4;
+        play_round(*server, seed, stop, sum);
+        if (stop) {
+            expect_good_end(*server);
+            server.reset();
+            ++sum.stops;
+        } else {
+            expect_running(*server);
+            if (ours) expect_given_back(*server, before);
+            expect_no_spin(server->pid(), "everyone has left");
+            if (sum.rounds > 1) expect_no_growth(server->pid(), memory, sum);
+        }
+        if (Clock::now() > until) return;
+    }
+}
+
+/// Whether all went well; says so.
+bool soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments) {
+    std::uint64_t seed = arguments.seed;
+    std::string trouble;
+    Sum sum;
+    const auto start = Clock::now();
+    try {
+        soak(server, arguments.seconds, seed, sum);
+    } catch (const Failed& failed) {
+        trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
+    } catch (const std::exception& error) {
+        trouble = error.what();
+    }
+    const std::chrono::duration<double> took = Clock::now() - start;
+    if (!trouble.empty()) {
+        std::cout << server << ": " << trouble << "\n    again: " << program << " --seconds 0 --seed " << seed << " '"
+                  << server << "'\n";
+    }
+    std::ostringstream line;
+    line << (trouble.empty() ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4)
+         << took.count() << " s  soak: seed " << arguments.seed << ", " << sum.clients << " clients in " << sum.rounds
+         << " rounds, " << sum.bytes / 1000000 << " MB, stopped " << sum.stops << " times: " << server << '\n';
+    std::cout << line.str() << std::flush;
+    return trouble.empty();
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    const Arguments arguments = parse(argc, argv);
+    std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
+    int passed = 0;
+    int failed = 0;
+    for (const std::string& server : arguments.servers) {
+        ++(soak_and_say(argv[0], server, arguments) ? passed : failed);
+    }
+    if (const char* file = std::getenv("TALLY")) std::ofstream(file) << passed << ' ' << failed << " 0\n";
+    return failed == 0 ? 0 : 1;
+}

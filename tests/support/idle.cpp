@@ -1,0 +1,66 @@
+#include "tests/support/idle.h"
+
+#include <algorithm>
+
+#include "tests/support/failed.h"
+
+namespace {
+
+constexpr milliseconds stop_limit(8000); // 5 s are promised; the rest is for a busy machine
+
+std::string to_string(const Idle& idle) {
+    return text(idle.descriptors, " descriptors, ", idle.threads, " threads, ", idle.processes, " processes");
+}
+
+} // namespace
+
+Idle idle(pid_t server) {
+    return {open_descriptors(server), thread_count(server), process_tree(server).size()};
+}
+
+void expect_running(RunningServer& server) {
+    const auto ended = server.process().wait(milliseconds(0));
+    if (!ended) return;
+    std::string last = server.process().standard_error().substr(0, 200);
+    std::replace(last.begin(), last.end(), '\n', ' ');
+    throw Failed{"talked", "a server that goes on", to_string(*ended) + (last.empty() ? "" : ": " + last)};
+}
+
+void expect_given_back(const RunningServer& server, const Idle& before) {
+    Idle after;
+    const auto given_back = [&] { return (after = idle(server.pid())) == before; };
+    if (eventually(given_back, milliseconds(5000))) return;
+    throw Failed{"left", to_string(before) + ", as before", to_string(after)};
+}
+
+void expect_no_spin(pid_t server, const std::string& situation) {
+    constexpr milliseconds look(60);
+    const std::vector<pid_t> tree = process_tree(server);
+    const auto before = cpu_time(server);
+    const auto start = Clock::now();
+    int looks = 0;
+    int busy = 0;
+    while (Clock::now() - start < look) {
+        ++looks;
+        if (std::any_of(tree.begin(), tree.end(), [](pid_t pid) { return process_state(pid) == 'R'; })) ++busy;
+        pause_a_millisecond();
+    }
+    // On a busy machine a server that spins may not get the CPU; then it wants it nearly all the time.
+    const auto used = cpu_time(server) - before;
+    if (used > look / 2 || (looks >= 10 && busy * 10 > looks * 9)) {
+        throw Failed{situation, "a server that rests",
+                     text("it spins: ", used.count() / 1000, " ms of CPU time in ", look.count(), " ms")};
+    }
+}
+
+void expect_good_end(RunningServer& server) {
+    const std::vector<pid_t> tree = process_tree(server.pid());
+    const auto ended = server.process().wait(stop_limit);
+    if (!ended || ended->by_signal || ended->value != 0) {
+        throw Failed{"SIGTERM", "exit status 0 within 5 s", ended ? to_string(*ended) : "it goes on"};
+    }
+    const auto gone = [](pid_t pid) { return process_state(pid) == '-' || process_state(pid) == 'Z'; };
+    if (!eventually([&] { return std::all_of(tree.begin(), tree.end(), gone); }, milliseconds(2000))) {
+        throw Failed{"SIGTERM", "no process left", "at least one"};
+    }
+}

@@ -1,0 +1,31 @@
+// A server that nobody talks to any more: it has given back what it took, it rests, and it ends in good order.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string>
+
+#include "tests/support/running_server.h"
+
+/// What it has when nobody is connected.
+struct Idle {
+    std::size_t descriptors = 0;
+    std::size_t threads = 0;
+    std::size_t processes = 0; ///< zombies, too
+    bool operator==(const Idle&) const = default;
+};
+
+Idle idle(pid_t server);
+
+/// Throws Failed when it has ended; with the last that it said.
+void expect_running(RunningServer& server);
+
+/// Throws Failed unless it comes to have what it had before.
+void expect_given_back(const RunningServer& server, const Idle& before);
+
+/// Throws Failed when it works though there is nothing to do in this situation.
+void expect_no_spin(pid_t server, const std::string& situation);
+
+/// After a SIGTERM: throws Failed unless it ends with status 0 in time, and leaves no process behind.
+void expect_good_end(RunningServer& server);

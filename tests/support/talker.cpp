@@ -1,0 +1,151 @@
+#include "tests/support/talker.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "tests/support/failed.h"
+
+namespace {
+
+bool again(int error) {
+    return error == EAGAIN || error == EINTR;
+}
+
+} // namespace
+
+Talker::Talker(const Endpoint& server, Part part)
+    : part_(std::move(part)), client_(server, part_.receive_buffer, part_.segment), expected_(part_.data) {
+    if (part_.urgent < part_.data.size()) expected_.erase(part_.urgent, 1);
+}
+
+bool Talker::may_send() const {
+    if (sent_ == part_.data.size() || Clock::now() < next_send_) return false;
+    const std::size_t back = got_ + (sent_ > part_.urgent ? 1 : 0); // the urgent byte does not come back
+    return sent_ < part_.ahead || sent_ - part_.ahead < back;
+}
+
+bool Talker::reads() const {
+    return !part_.reads_late || sent_ == part_.data.size();
+}
+
+pollfd Talker::waits_for() const {
+    if (done_) return {-1, 0, 0};
+    const int events = (may_send() ? POLLOUT : 0) | (reads() ? POLLIN : 0);
+    return {client_.fd(), static_cast<short>(events), 0};
+}
+
+bool Talker::act(short events) {
+    bool moved = false;
+    if ((events & POLLOUT) != 0 && may_send()) moved = send_on();
+    // An error or the end is found by reading: there may be bytes before it.
+    if (!done_ && (events & (POLLIN | POLLHUP | POLLERR)) != 0) moved = receive_on() || moved;
+    return moved;
+}
+
+bool Talker::send_on() {
+    std::string_view piece = std::string_view(part_.data).substr(sent_, part_.piece);
+    const bool urgent_now = sent_ == part_.urgent;
+    if (urgent_now) piece = piece.substr(0, 1);
+    if (sent_ < part_.urgent) piece = piece.substr(0, part_.urgent - sent_);
+    const ssize_t count = send(client_.fd(), piece.data(), piece.size(), MSG_NOSIGNAL | (urgent_now ? MSG_OOB : 0));
+    if (count < 0) {
+        if (again(errno)) return false;
+        // The connection is broken; what came before that is still to be read.
+        part_.reads_late = false;
+        how_ = text("sending: ", std::strerror(errno));
+        return receive_on();
+    }
+    sent_ += static_cast<std::size_t>(count);
+    if (part_.pause.count() > 0) next_send_ = Clock::now() + part_.pause;
+    if (sent_ == part_.data.size() && part_.end == Part::End::half_closes && !finished_sending_) {
+        client_.finish_sending();
+        finished_sending_ = true;
+    }
+    leave_if_it_is_time();
+    return count > 0;
+}
+
+bool Talker::receive_on() {
+    std::array<char, 1 << 16> piece{};
+    const ssize_t count = recv(client_.fd(), piece.data(), std::min(piece.size(), part_.read_piece), 0);
+    if (count < 0 && again(errno)) return false;
+    if (count < 0) {
+        finish(goes_early() && got_ >= part_.leaves_after, std::strerror(errno));
+    } else if (count == 0) {
+        finish(finished_sending_ && got_ == expected_.size(), "the end");
+    } else {
+        check_bytes(std::string_view(piece.data(), static_cast<std::size_t>(count)));
+        leave_if_it_is_time();
+    }
+    return true;
+}
+
+void Talker::check_bytes(std::string_view got) {
+    const std::string_view next = std::string_view(expected_).substr(got_, got.size());
+    if (next != got && wrong_.empty()) {
+        wrong_ = text(part_.name, ": from byte ", got_, " on: ", difference(next, got));
+    }
+    got_ = std::min(got_ + got.size(), expected_.size());
+}
+
+void Talker::leave_if_it_is_time() {
+    if (part_.end == Part::End::closes && got_ == expected_.size() && sent_ == part_.data.size()) {
+        client_.close();
+        finish(true, "closed");
+    } else if (goes_early() && got_ >= part_.leaves_after && sent_ > 0) {
+        part_.end == Part::End::resets ? client_.reset() : client_.close();
+        finish(true, "left");
+    }
+}
+
+bool Talker::nothing_moves() {
+    if (done_ || !part_.reads_late || reads()) return false;
+    if (!goes_early()) {
+        part_.reads_late = false;
+    } else {
+        part_.end == Part::End::resets ? client_.reset() : client_.close();
+        finish(true, "left without having read");
+    }
+    return true;
+}
+
+void Talker::finish(bool served, const std::string& how) {
+    done_ = true;
+    served_ = served;
+    how_ = how;
+    client_.close();
+}
+
+std::string Talker::story() const {
+    return text(part_.name, ": ", sent_, " of ", part_.data.size(), " bytes sent, ", got_, " of ", expected_.size(),
+                " back, then: ", how_);
+}
+
+bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& meanwhile) {
+    constexpr int quiet_ms = 25;
+    auto last_move = Clock::now();
+    for (;;) {
+        if (meanwhile.each_time) meanwhile.each_time();
+        if (std::all_of(talkers.begin(), talkers.end(), [](const Talker& one) { return one.done(); })) return true;
+        std::vector<pollfd> waiting;
+        waiting.reserve(talkers.size());
+        for (const Talker& one : talkers) waiting.push_back(one.waits_for());
+        const int ready = poll(waiting.data(), waiting.size(), quiet_ms);
+        if (ready == 0 && meanwhile.on_quiet) meanwhile.on_quiet();
+        bool moved = false;
+        for (std::size_t i = 0; i < talkers.size(); ++i) {
+            if (ready > 0 && waiting[i].revents != 0) moved = talkers[i].act(waiting[i].revents) || moved;
+            if (ready == 0) moved = talkers[i].nothing_moves() || moved;
+        }
+        if (moved) {
+            last_move = Clock::now();
+        } else if (Clock::now() - last_move > patience) {
+            return false;
+        }
+    }
+}
