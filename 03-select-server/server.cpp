@@ -92,7 +92,10 @@ void Server::wait(fd_set& readable) {
     }
     const int milliseconds = pause.timeout_ms();
     timeval timeout{milliseconds / 1000, milliseconds % 1000 * 1000};
-    if (select(highest + 1, &readable, nullptr, nullptr, milliseconds < 0 ? nullptr : &timeout) < 0) FD_ZERO(&readable);
+    if (select(highest + 1, &readable, nullptr, nullptr, milliseconds < 0 ? nullptr : &timeout) < 0) {
+        if (errno != EINTR) think(accept_pause_time); // ENOMEM: to ask again at once would spin
+        FD_ZERO(&readable);
+    }
 }
 
 /// Serves all clients, one piece of data at a time. Meanwhile one that does not take its data holds all the others.

@@ -21,6 +21,7 @@
 #include "common/nonblocking.h"
 #include "common/options.h"
 #include "common/signals.h"
+#include "common/think.h"
 
 namespace {
 
@@ -65,6 +66,7 @@ void Server::wait(fd_set& readable, fd_set& writable) {
     const int milliseconds = pause.timeout_ms();
     timeval timeout{milliseconds / 1000, milliseconds % 1000 * 1000};
     if (select(highest + 1, &readable, &writable, nullptr, milliseconds < 0 ? nullptr : &timeout) < 0) {
+        if (errno != EINTR) think(accept_pause_time); // ENOMEM: to ask again at once would spin
         FD_ZERO(&readable);
         FD_ZERO(&writable);
     }

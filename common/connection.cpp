@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 
+#include "common/accept_failure.h"
 #include "common/acknowledged.h"
 #include "common/narrate.h"
 #include "common/piece.h"
@@ -85,7 +86,10 @@ void deliver_unsent(Connections& connections) {
             if (connection.interest() == Interest::write) unfinished.push_back({fd, POLLOUT, 0});
         }
         if (unfinished.empty()) break;
-        if (poll(unfinished.data(), unfinished.size(), -1) < 0) continue;
+        if (poll(unfinished.data(), unfinished.size(), -1) < 0) {
+            if (errno != EINTR) think(accept_pause_time); // ENOMEM: to ask again at once would spin
+            continue;
+        }
         for (const pollfd& client : unfinished) {
             if (client.revents != 0) connections.at(client.fd).on_writable();
         }
