@@ -193,17 +193,11 @@ new-server:
 	@sed 's|NAME|$(NAME)|' tests/starter/server.cpp > 'mine/$(NAME)/server.cpp'
 	@echo "Yours to write: mine/$(NAME)/server.cpp. Then: make check SERVER='mine/$(NAME)/server {port}' LEVEL=01"
 
-# The grader's own test: right servers of others, and wrong ones.
-OTHERS := $(patsubst tests/grader/others/%.cpp,build/tests/others/%,$(wildcard tests/grader/others/*.cpp))
-build/tests/others/libevent_echo: LIBS = -levent_core
-build/tests/others/%: tests/grader/others/%.cpp
-	@mkdir -p $(@D)
-	$(call say,compile  $<)
-	$(Q)$(CXX) -std=c++20 -O1 -pthread $(WARNINGS) -o $@ $< $(LIBS)
+# The grader's own test: right servers of others (those of the benchmark among them), and wrong ones.
 .PHONY: test-grader
 test-grader:
-	@tests/need.sh socat python3 libevent-dev libasio-dev
-	@$(MAKE) --no-print-directory SANITIZE= build/tests/check $(OTHERS)
+	@tests/need.sh socat python3 libevent-dev libuv1-dev libboost-dev
+	@$(MAKE) --no-print-directory SANITIZE= build/tests/check $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
 	@tests/grader/grader_tests.sh build
 
 # The test of the tests: each breakage of a server is caught by the case that it names.

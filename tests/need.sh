@@ -9,7 +9,6 @@ have() {
         catch2) echo '#include "tests/catch.h"' | ${CXX:-g++} -std=c++20 -I. -E -x c++ - >/dev/null 2>&1 ;;
         netcat-openbsd) command -v nc.openbsd >/dev/null ;;
         libevent-dev) [ -e /usr/include/event2/event.h ] ;;
-        libasio-dev) [ -e /usr/include/asio.hpp ] ;;
         libuv1-dev) [ -e /usr/include/uv.h ] ;;
         libboost-dev) [ -e /usr/include/boost/asio.hpp ] ;;
         liburing-dev) [ -e /usr/include/liburing.h ] ;;

@@ -35,6 +35,7 @@ for pair in "$@"; do
     while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
 done
 wait
+
 passed=0 failed=0 skipped=0
 for name in unit ${claims:+claims} "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
     name=${name%%=*}
