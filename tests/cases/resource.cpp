@@ -81,21 +81,24 @@ void memory_is_bounded(Subject& subject) {
     expect_no_spin(subject, "8 clients send and do not read");
 }
 
-void nothing_lost_after_a_stall(Subject& subject) {
-    subject.start();
-    Client client = subject.connect();
-    const std::string data = random_bytes(1 << 20, 10);
+void send_without_reading_then_read(Client& client, const std::string& data, const std::string& did) {
     const std::size_t sent = client.send_until_stuck(data);
     for (std::size_t got = 0; got < sent;) {
         const std::string piece =
             client.receive_some(std::min<std::size_t>(data.size() - got % data.size(), sent - got));
-        expect(!piece.empty(), text("sent ", sent, " bytes without reading, then read"), "all of them",
-               text("the end of data after ", got));
+        expect(!piece.empty(), text(did, " (", sent, " bytes)"), "all of them", text("the end of data after ", got));
         const std::string expected = data.substr(got % data.size(), piece.size());
-        expect(piece == expected, "sent without reading, then read", "the same bytes",
-               text("from byte ", got, " on: ", difference(expected, piece)));
+        expect(piece == expected, did, "the same bytes", text("from byte ", got, " on: ", difference(expected, piece)));
         got += piece.size();
     }
+}
+
+void nothing_lost_after_a_stall(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    const std::string data = random_bytes(1 << 20, 10);
+    send_without_reading_then_read(client, data, "sent without reading, then read");
+    send_without_reading_then_read(client, data, "then once more: sent without reading, then read");
     client.expect_echo("and on\n");
 }
 
