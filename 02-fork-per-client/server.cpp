@@ -13,6 +13,7 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <vector>
 
 #include "common/accept_failure.h"
@@ -32,6 +33,16 @@ namespace {
 /// The children that run. Signals are let in only while the parent waits, see `signals`: so `reap_children` never
 /// changes this list while the parent does.
 std::vector<pid_t> children;
+
+/// Notes a child for the stop. Where there is no memory for that, its client is lost, and not the server.
+void remember(pid_t child) {
+    try {
+        children.push_back(child);
+    } catch (const std::bad_alloc& error) {
+        kill(child, SIGTERM);
+        narrate("a client is lost: ", error.what());
+    }
+}
 
 /// Lets in or keeps out (SIG_UNBLOCK, SIG_BLOCK) the signals that the parent reacts to.
 void signals(int how) {
@@ -155,7 +166,7 @@ int main(int argc, char* argv[]) {
                 run_child(parent, client.get(), options.think);
             }
             if (child > 0) {
-                children.push_back(child);
+                remember(child);
                 narrate("fd ", client.get(), ": served by process ", child);
             }
         } // here the parent's copy of `client` is closed: while it is open, the client's connection is
