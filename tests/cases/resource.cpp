@@ -1,9 +1,11 @@
 // Memory, descriptors, processes, CPU: what clients cost, and that it is given back.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "common/check.h"
@@ -302,6 +304,32 @@ void one_descriptor_a_client(Subject& subject) {
            text(here));
 }
 
+/// What the kernel says of an open descriptor: "flags: 02000002", the second digit is O_CLOEXEC.
+bool closed_on_exec(pid_t pid, const std::string& descriptor) {
+    std::ifstream info(text("/proc/", pid, "/fdinfo/", descriptor));
+    for (std::string name, value; info >> name >> value;) {
+        if (name == "flags:") return (std::stoul(value, nullptr, 8) & O_CLOEXEC) != 0;
+    }
+    return true; // closed meanwhile
+}
+
+void nothing_to_inherit(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.expect_echo("hello\n");
+    for (const pid_t pid : process_tree(server.pid())) {
+        for (const auto& one : std::filesystem::directory_iterator(text("/proc/", pid, "/fd"))) {
+            const std::string descriptor = one.path().filename();
+            std::error_code gone;
+            const std::string what = std::filesystem::read_symlink(one.path(), gone);
+            const bool its_own = what.starts_with("socket:") || what == "anon_inode:[eventpoll]";
+            expect(!its_own || closed_on_exec(pid, descriptor), "a client is connected",
+                   "descriptors that a program started by the server would not get (O_CLOEXEC)",
+                   text("descriptor ", descriptor, ", ", what, ", without it"));
+        }
+    }
+}
+
 void a_child_killed(Subject& subject) {
     RunningServer& server = subject.start();
     Client other = subject.connect();
@@ -379,6 +407,7 @@ std::vector<Case> resource_cases() {
          nineteen_thousand},
         {"one descriptor a client", "a process that forks does not keep its copy of the client's descriptor",
          one_descriptor_a_client},
+        {"nothing to inherit", "its descriptors are closed on exec, each of them", nothing_to_inherit},
         {"a child killed", "a killed child ends its own client's connection only", a_child_killed,
          Lesson{"One process a client has this advantage: what kills one leaves the others.",
                 "A child of the server was killed. Does the parent go on, and reap it?",
