@@ -102,6 +102,17 @@ void add_lasting(std::vector<Fault>& all, const Line& line, int chapter) {
     if (calls.starts_with("select")) all.push_back(made_of(line, "error=ENOMEM", "2+"));
 }
 
+/// SIGTERM at the call: whatever the server is doing, it delivers what it has read, and ends.
+void add_stops(std::vector<Fault>& all, const Line& line, int chapter) {
+    for (const char* when : {"1", "2", "3", "5", "8", "20"}) {
+        Fault fault = made_of(line, "signal=SIGTERM", when);
+        fault.may_lose = true;
+        fault.in_a_worker = false;
+        if (chapter == 6) fault.options.insert(fault.options.end(), {"--read-workers", "1", "--write-workers", "1"});
+        all.push_back(fault);
+    }
+}
+
 /// A signal that is handled or does nothing, at the call; and a call that takes long, before and after its work.
 void add_signals_and_delays(std::vector<Fault>& all, const Line& line) {
     for (const char* signal : {"SIGCHLD", "SIGCONT", "SIGWINCH", "SIGURG", "SIGPIPE"}) {
@@ -138,6 +149,8 @@ std::vector<Fault> all_faults(int chapter) {
         add_lasting(all, line, chapter);
         const bool first = std::find(seen.begin(), seen.end(), line.calls) == seen.end();
         if (first && !line.kind.at_stop) add_signals_and_delays(all, line);
+        if (first && !line.kind.at_stop && chapter > 0 && !made_of(line, "", "").no_heap())
+            add_stops(all, line, chapter);
         seen.emplace_back(line.calls);
     }
     return all;
@@ -150,8 +163,9 @@ std::vector<Fault> few_faults(int chapter) {
     for (const Fault& fault : all_faults(chapter)) {
         const bool new_call = fault.calls != last;
         const bool telling = fault.what == "error=ENOMEM" && fault.when == "2";
+        const bool stopped = fault.stops() && fault.calls.starts_with("write") && fault.when == "5";
         const bool overtaken = chapter == 6 && fault.what == "delay_exit=20000" && fault.when == "1+3";
-        if ((new_call || telling || overtaken) && !fault.at_stop) few.push_back(fault);
+        if ((new_call || telling || overtaken || stopped) && !fault.at_stop) few.push_back(fault);
         last = fault.calls;
     }
     return few;

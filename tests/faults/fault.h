@@ -16,6 +16,9 @@ struct Fault {
     std::size_t crowd = 0;    ///< so many more clients are there, so that there is something to run out of
     std::vector<std::string> options; ///< of the server, so that it makes the call at all
 
+    /// Whether it is no fault, but the order to stop, at that very call.
+    [[nodiscard]] bool stops() const { return what == "signal=SIGTERM"; }
+
     /// Whether it is about memory. Then the heap never grows, so that malloc has to ask mmap.
     [[nodiscard]] bool no_heap() const { return calls.starts_with("mmap"); }
 

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 
 #include "common/check.h"
 #include "tests/support/failed.h"
@@ -85,6 +87,34 @@ class Injector {
         return count;
     }
 
+    /// How many SIGTERMs went to the server itself, and not to a child that it has forked.
+    [[nodiscard]] std::size_t signals_to(const std::vector<std::string>& tasks) const {
+        std::istringstream record(content(record_.get()));
+        std::size_t count = 0;
+        for (std::string line; std::getline(record, line);) {
+            const std::string task = line.substr(0, line.find(' '));
+            if (line.find(" --- SIGTERM") != std::string::npos &&
+                std::find(tasks.begin(), tasks.end(), task) != tasks.end()) {
+                ++count;
+            }
+        }
+        return count;
+    }
+
+    /// How many bytes all the calls of that name have given: read or write.
+    [[nodiscard]] std::size_t bytes(const std::string& call) const {
+        std::istringstream record(content(record_.get()));
+        std::size_t sum = 0;
+        for (std::string line; std::getline(record, line);) {
+            const bool whole =
+                line.find(call + "(") != std::string::npos && line.find("<unfinished ...>") == std::string::npos;
+            if (!whole && line.find("<... " + call + " resumed>") == std::string::npos) continue;
+            const long result = std::atol(line.substr(line.rfind(" = ") + 3).c_str());
+            if (result > 0) sum += static_cast<std::size_t>(result);
+        }
+        return sum;
+    }
+
   private:
     static std::string worker_of(pid_t server) {
         const std::vector<std::string> tasks = tasks_of(server);
@@ -94,10 +124,14 @@ class Injector {
 
     static std::vector<std::string> command(pid_t server, const Fault& fault, int record) {
         std::vector<std::string> words = {
-            "strace", "-qq",
-            "-o",     text("/proc/", getpid(), "/fd/", record),
-            "-e",     "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : ""),
-            "-e",     "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
+            "strace",
+            "-qq",
+            "-o",
+            text("/proc/", getpid(), "/fd/", record),
+            "-e",
+            "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : "") + (fault.stops() ? ",read,write" : ""),
+            "-e",
+            "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
         if (fault.no_heap()) words.insert(words.end(), {"-e", "inject=brk:retval=0:when=1+"});
         if (!fault.in_a_worker) words.emplace_back("-f");
         words.emplace_back("-p");
@@ -253,6 +287,45 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     return result;
 }
 
+/// SIGTERM at a certain call, while clients talk that take all they are sent. Throws Failed unless the server ends in
+/// good order, and whatever it had read has reached them. strace's record says how much that was.
+Outcome stop_and_judge(RunningServer& server, const Fault& fault) {
+    const std::vector<std::string> tasks = tasks_of(server.pid());
+    Injector injector(server.pid(), fault);
+    std::vector<Talker> talkers;
+    try {
+        for (const Part& part : conversation()) {
+            const bool takes_all = part.end == Part::End::closes || part.end == Part::End::half_closes;
+            if (takes_all) talkers.emplace_back(server.endpoint(patience), part);
+        }
+    } catch (const Failed&) {
+        if (injector.signals_to(tasks) == 0) throw; // otherwise it has stopped already, and takes nobody any more
+    }
+    const bool in_time = play(talkers, patience);
+    Result lost; // the stop has cut some of them short, which is no fault
+    judge(talkers, in_time, lost);
+    const bool told = injector.signals_to(tasks) > 0; // or else the call has not come, or only in a child
+    if (!told) server.process().signal(SIGTERM);
+    try {
+        expect_good_end(server);
+    } catch (const Failed&) {
+        // strace counts for each thread, and the second signal ends a server at once.
+        if (injector.signals_to(tasks) < 2) throw;
+        return {Verdict::not_reached, ""};
+    }
+    injector.detach();
+    if (injector.hits() == (told ? 0 : 1)) return {Verdict::not_reached, ""};
+    std::size_t got = 0;
+    for (const Talker& one : talkers) got += one.got();
+    const std::size_t read = injector.bytes("read");
+    const std::size_t written = injector.bytes("write");
+    if (read != written || written != got) {
+        throw Failed{"stopped the server at that call", "that the clients get what it has read",
+                     text(read, " bytes read, ", written, " written, ", got, " with the clients")};
+    }
+    return {Verdict::served, ""};
+}
+
 std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
     if (target.chapter == 0) return std::make_unique<RunningServer>(target.command, patience, std::nullopt);
     return std::make_unique<RunningServer>(target.program, fault.options);
@@ -266,6 +339,7 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
         talk(server->endpoint(patience), {line("a first client")}, false);
         eventually([&] { return idle(server->pid()).processes == 1; }, milliseconds(500));
     }
+    if (fault.stops()) return stop_and_judge(*server, fault);
     const Idle before = idle(server->pid());
     if (fault.in_a_worker && before.threads < 2) return {Verdict::not_reached, ""};
     Injector injector(server->pid(), fault);

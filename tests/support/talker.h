@@ -55,6 +55,7 @@ class Talker {
     /// It has got all that it must get (which is nothing certain for one that leaves or resets).
     [[nodiscard]] bool served() const { return done_ && served_; }
     [[nodiscard]] std::size_t sent() const { return sent_; }
+    [[nodiscard]] std::size_t got() const { return got_; }
     /// A byte that it got was not the next one. Empty when there was no such byte.
     [[nodiscard]] const std::string& wrong() const { return wrong_; }
     /// "small: 12 of 40 bytes back, then Connection reset by peer"
