@@ -29,15 +29,20 @@ class Queue {
     }
 
     /// Waits for the first item and takes it. Null when the queue has been closed: the thread shall end.
+    /// Who was woken and finds more wakes the next one; so there are not more threads awake than have something to do.
     T* pop() {
         std::unique_lock lock(mutex_);
-        not_empty_.wait(lock, [this] { return closed_ || first_ != nullptr; });
+        bool woken = false;
+        while (!closed_ && first_ == nullptr) {
+            not_empty_.wait(lock);
+            woken = true;
+        }
         if (closed_) return nullptr;
         T* const item = first_;
         first_ = item->next;
         const bool more = first_ != nullptr;
         lock.unlock();
-        if (more) not_empty_.notify_one(); // who was woken wakes the next: not everyone is needed for a few items
+        if (woken && more) not_empty_.notify_one();
         return item;
     }
 

@@ -227,6 +227,13 @@ const Subject* Bench::best_peer(const std::map<std::string, Series>& all,
     return best;
 }
 
+/// What those say who are closest to each other in what they do.
+void print_pair(const std::map<std::string, Series>& all, const char* one, const char* other) {
+    if (!all.contains(one) || !all.contains(other)) return;
+    std::cout << one << " to " << other << ": messages" << ratio(all.at(one).per_second, all.at(other).per_second)
+              << ", CPU" << ratio(all.at(one).cpu, all.at(other).cpu) << '\n';
+}
+
 void Bench::print_workload(const Workload& workload, const std::map<std::string, Series>& all) const {
     const Subject* fastest = best_peer(all, [](const Series& one) { return summarize(one.per_second).median; });
     const Subject* cheapest = best_peer(all, [](const Series& one) { return -summarize(one.cpu).median; });
@@ -246,13 +253,8 @@ void Bench::print_workload(const Workload& workload, const std::map<std::string,
         std::cout << '\n';
     }
     if (fastest) std::cout << "best peers: " << fastest->name << " (messages), " << cheapest->name << " (CPU)\n";
-    const char* bare = "bare epoll loop";
-    if (!all.contains(bare)) return;
-    std::cout << "CPU, to the bare loop's:";
-    for (const char* one : {"05 epoll", "06 threads"}) {
-        if (all.contains(one)) std::cout << "  " << one << ratio(all.at(one).cpu, all.at(bare).cpu);
-    }
-    std::cout << '\n';
+    print_pair(all, "05 epoll", "bare epoll loop");
+    print_pair(all, "06 threads", "Boost.Asio, 4 threads");
 }
 
 void Bench::print_costs() const {
