@@ -27,8 +27,10 @@ do for [i=1:words(all)] {
     if (is_in('b-clients.csv', i)) { in_clients = in_clients . sprintf(' %d', i) }
 }
 
-set logscale xy
+set format '%.0s%c' # 100k, 1M
 
+set logscale x
+set yrange [0:30]
 set output 'a-idle.svg'
 set title 'CPU time of a message beside clients that say nothing (10 clients talk)'
 set xlabel 'idle connections'
@@ -36,6 +38,8 @@ set ylabel 'microseconds a message'
 plot for [n in in_idle] rows('a-idle.csv', int(n)) using 1:4 \
     with linespoints lw width(int(n)) lc rgb colour(int(n)) title word(all, int(n))
 
+set logscale xy
+set yrange [*:*]
 set output 'b-clients.svg'
 set title 'Messages a second, of 64 bytes, for so many clients that all talk'
 set xlabel 'clients'
@@ -46,9 +50,11 @@ plot for [n in in_clients] rows('b-clients.csv', int(n)) using 1:3 \
 set output 'b-latency.svg'
 set title 'The slowest of a hundred messages, for so many clients that all talk'
 set ylabel 'p99, microseconds'
+set format y '%.0f'
 plot for [n in in_clients] rows('b-clients.csv', int(n)) using 1:6 \
     with linespoints lw width(int(n)) lc rgb colour(int(n)) title word(all, int(n))
 
+set format y '%.0s%c'
 set output 'd-think.svg'
 set title 'A request that takes a millisecond, 64 clients'
 set xlabel 'worker threads'

@@ -15,6 +15,14 @@
 
 namespace {
 
+/// A point of a curve: a server at an x, and what the rounds have given.
+struct Point {
+    std::string x;
+    Subject subject;
+    LoadOptions load;
+    std::vector<double> per_second, cpu, p50, p99;
+};
+
 class Sweeps {
   public:
     Sweeps(std::size_t rounds, double seconds, std::string folder)
@@ -38,7 +46,8 @@ class Sweeps {
     bool failed_ = false;
 
     [[nodiscard]] std::vector<Subject> those(const std::vector<std::string>& names) const;
-    void point(std::ostream& csv, const std::string& x, const Subject& subject, const LoadOptions& load);
+    void measure_all(const std::string& file, const std::string& x, std::vector<Point> points);
+    void measure_once(Point& point);
 };
 
 /// Those of them that are there.
@@ -50,61 +59,72 @@ std::vector<Subject> Sweeps::those(const std::vector<std::string>& names) const 
     return found;
 }
 
-constexpr const char* columns = "server,messages_per_second,cpu_us_per_message,p50_us,p99_us\n";
-
-/// Measures one point in several rounds, and writes the medians as a line.
-void Sweeps::point(std::ostream& csv, const std::string& x, const Subject& subject, const LoadOptions& load) {
-    if (interrupted || load.connections + load.idle > subject.most_clients) return;
-    std::cerr << x << "  " << subject.name << std::endl;
-    std::vector<double> per_second, cpu, p50, p99;
+void Sweeps::measure_once(Point& point) {
+    std::cerr << point.x << "  " << point.subject.name << std::endl;
     try {
-        for (std::size_t round = 0; round < rounds_ && !interrupted; ++round) {
-            const Sample sample = measure(subject, load, seconds_);
-            per_second.push_back(sample.load.per_second());
-            cpu.push_back(sample.cpu);
-            p50.push_back(static_cast<double>(sample.load.latency.percentile(50)) / 1000);
-            p99.push_back(static_cast<double>(sample.load.latency.percentile(99)) / 1000);
-        }
+        const Sample sample = measure(point.subject, point.load, seconds_);
+        if (interrupted) return;
+        point.per_second.push_back(sample.load.per_second());
+        point.cpu.push_back(sample.cpu);
+        point.p50.push_back(static_cast<double>(sample.load.latency.percentile(50)) / 1000);
+        point.p99.push_back(static_cast<double>(sample.load.latency.percentile(99)) / 1000);
     } catch (const Failed& failed) {
         if (interrupted) return;
         failed_ = true;
-        std::cerr << "FAILED  " << subject.name << ": " << failed.did << "; expected: " << failed.expected
+        std::cerr << "FAILED  " << point.subject.name << ": " << failed.did << "; expected: " << failed.expected
                   << "; got: " << failed.got << std::endl;
-        return;
     }
-    if (interrupted) return;
-    csv << x << ",\"" << subject.name << "\"," << summarize(per_second).median << ',' << summarize(cpu).median << ','
-        << summarize(p50).median << ',' << summarize(p99).median << std::endl;
+}
+
+/// Measures all of them in turn, round by round, so that what slows the machine down for a while meets each; and writes
+/// the medians, a line a point.
+void Sweeps::measure_all(const std::string& file, const std::string& x, std::vector<Point> points) {
+    std::erase_if(points,
+                  [](const Point& one) { return one.load.connections + one.load.idle > one.subject.most_clients; });
+    for (std::size_t round = 0; round < rounds_; ++round) {
+        std::cerr << file << ", round " << round + 1 << " of " << rounds_ << std::endl;
+        for (Point& one : points) {
+            if (!interrupted) measure_once(one);
+        }
+    }
+    std::ofstream csv(folder_ + "/" + file);
+    csv << x << ",server,messages_per_second,cpu_us_per_message,p50_us,p99_us\n";
+    for (const Point& one : points) {
+        if (one.per_second.empty()) continue;
+        csv << one.x << ",\"" << one.subject.name << "\"," << summarize(one.per_second).median << ','
+            << summarize(one.cpu).median << ',' << summarize(one.p50).median << ',' << summarize(one.p99).median
+            << '\n';
+    }
 }
 
 /// a. What a message costs beside so many connections that say nothing.
 void Sweeps::idle_connections() {
-    std::ofstream csv(folder_ + "/a-idle.csv");
-    csv << "idle," << columns;
+    std::vector<Point> points;
     for (const std::size_t idle : {10, 100, 300, 600, 900, 3000, 10000, 19000}) {
         for (const Subject& subject : those({"03 select", "04 non-blocking", "05 epoll", "06 threads", "libevent",
                                              "libuv", "Boost.Asio", "bare epoll loop"})) {
             LoadOptions load;
             load.connections = 10;
             load.idle = idle;
-            point(csv, text(idle), subject, load);
+            points.push_back({text(idle), subject, load, {}, {}, {}, {}});
         }
     }
+    measure_all("a-idle.csv", "idle", points);
 }
 
 /// b. Messages a second, and the slowest of a hundred, for so many clients that all talk.
 void Sweeps::active_clients() {
-    std::ofstream csv(folder_ + "/b-clients.csv");
-    csv << "clients," << columns;
+    std::vector<Point> points;
     for (const std::size_t clients : {1, 3, 10, 30, 100, 300, 1000, 3000, 10000}) {
         for (const auto& [name, subject] : subjects_) {
             // So many processes or threads are not a measurement but an accident.
             if (clients > 1000 && (name == "02 fork" || name == "thread per client")) continue;
             LoadOptions load;
             load.connections = clients;
-            point(csv, text(clients), subject, load);
+            points.push_back({text(clients), subject, load, {}, {}, {}, {}});
         }
     }
+    measure_all("b-clients.csv", "clients", points);
 }
 
 /// c. Memory for one more idle connection.
@@ -123,33 +143,33 @@ void Sweeps::memory() {
 
 /// d. A request that takes a millisecond, 64 clients.
 void Sweeps::slow_requests() {
-    std::ofstream csv(folder_ + "/d-think.csv");
-    csv << "workers," << columns;
+    std::vector<Point> points;
     LoadOptions load;
     load.connections = 64;
     if (subjects_.contains("05 epoll")) {
         Subject one = subjects_.at("05 epoll");
         one.command.insert(one.command.end(), {"--think", "1"});
-        point(csv, "1", one, load);
+        points.push_back({"1", one, load, {}, {}, {}, {}});
     }
     for (const char* workers : {"1", "2", "4", "8", "16", "32"}) {
         if (!subjects_.contains("06 threads")) break;
         Subject many = subjects_.at("06 threads");
         many.command.insert(many.command.end(), {"--think", "1", "--read-workers", workers});
-        point(csv, workers, many, load);
+        points.push_back({workers, many, load, {}, {}, {}, {}});
     }
+    measure_all("d-think.csv", "workers", points);
 }
 
 /// f. Clients that connect, say one thing, and leave.
 void Sweeps::connections_a_second() {
-    std::ofstream csv(folder_ + "/f-connections.csv");
-    csv << "clients," << columns;
+    std::vector<Point> points;
     for (const auto& [name, subject] : subjects_) {
         LoadOptions load;
         load.connections = std::min<std::size_t>(20, subject.most_clients);
         load.churn = true;
-        point(csv, text(load.connections), subject, load);
+        points.push_back({text(load.connections), subject, load, {}, {}, {}, {}});
     }
+    measure_all("f-connections.csv", "clients", points);
 }
 
 } // namespace
