@@ -51,6 +51,11 @@ std::vector<Exempt> read_exempt(const std::string& file) {
     return all;
 }
 
+/// "README.md:12: $ ls"
+std::string text_of(const Command& command, const Page& page) {
+    return page.name + ":" + std::to_string(command.line + 1) + ": $ " + command.text;
+}
+
 /// Plays one page from top to bottom, in one shell; what the page calls the first terminal is another.
 class Player {
   public:
@@ -93,7 +98,7 @@ void Player::run(const Command& command, const Block& block) {
         done = shell_.done(milliseconds(20));
         shell_.read(got, milliseconds(0), [] { return true; });
     }
-    if (!done) got.emplace_back("(it goes on and on)");
+    if (!done) throw std::runtime_error(text_of(command, page_) + " goes on and on");
     // What a command left in the background may be late.
     shell_.read(got, late, [&] { return same(command.expected, got, block.varies); });
     note(command, block, std::move(got));
@@ -158,7 +163,7 @@ bool report(const Result& result, bool again) {
     std::cout << line.str();
     if (!result.trouble.empty()) std::cout << "    " << result.trouble << '\n';
     for (const Difference& one : result.differences) {
-        std::cout << "  " << result.page.name << ":" << one.command->line + 1 << ": $ " << one.command->text << '\n';
+        std::cout << "  " << text_of(*one.command, result.page) << '\n';
         print_lines("the page says:", one.command->expected);
         print_lines("it showed:", one.got);
     }
