@@ -4,7 +4,11 @@
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 #define CATCH_VERSION 3
+using Catch::Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
 #define CATCH_VERSION 2
+inline auto ContainsSubstring(const std::string& part) {
+    return Catch::Matchers::Contains(part);
+}
 #endif
