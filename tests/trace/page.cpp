@@ -84,7 +84,7 @@ const std::vector<std::pair<std::regex, std::string>>& always_varies() {
         {std::regex(R"(, si_utime=[0-9]+.* ---)"), " ---"},
         {std::regex(R"(((clone|clone3|wait4)\(.*\) += )[1-9][0-9]+)"), "$1PID"},
         {std::regex(R"(listen\(3, [0-9]+\))"), "listen(3, BACKLOG)"},
-        {std::regex("^([SZ])[N<] "), "$1 "}, // ps marks who is nice
+        {std::regex("^([SZ])[N<] "), "$1 "},               // ps marks who is nice
         {std::regex("^(State .*Port) *Process *$"), "$1"}, // newer ss leave this title out where the column is empty
         {std::regex("[ \t]+"), " "},
         {std::regex(" $"), ""},
