@@ -102,9 +102,9 @@ bool echo_piece(int client, std::chrono::milliseconds think_time) {
 /// Serves one client until it is done. Meanwhile nobody else is served by this process.
 void serve(int client, std::chrono::milliseconds think_time) {
     wake_on_stop(client);
-    while (echo_piece(client, think_time)) {
-        if (stopping()) return wait_until_acknowledged(client);
+    while (echo_piece(client, think_time) && !stopping()) {
     }
+    if (stopping()) wait_until_acknowledged(client);
 }
 
 /// All that a child does: it serves its client and ends.

@@ -103,7 +103,7 @@ void Server::run() {
     while (!stopping()) {
         fd_set readable;
         wait(readable);
-        for (auto it = clients.begin(); it != clients.end();) {
+        for (auto it = clients.begin(); it != clients.end() && !stopping();) {
             const int client = it->first;
             if (!FD_ISSET(client, &readable) || echo_piece(client, think_time)) {
                 ++it;

@@ -78,7 +78,7 @@ void Server::run() {
         fd_set readable;
         fd_set writable;
         wait(readable, writable);
-        for (auto it = connections.begin(); it != connections.end();) {
+        for (auto it = connections.begin(); it != connections.end() && !stopping();) {
             auto& [fd, connection] = *it;
             if (FD_ISSET(fd, &readable)) connection.on_readable(think_time);
             if (FD_ISSET(fd, &writable)) connection.on_writable();

@@ -93,7 +93,7 @@ void Server::run() {
     epoll_event events[most];
     while (!stopping()) {
         const int ready = epoll_wait(epoll.get(), events, most, pause.timeout_ms());
-        for (int i = 0; i < ready; ++i) {
+        for (int i = 0; i < ready && !stopping(); ++i) {
             auto* connection = static_cast<Connection*>(events[i].data.ptr);
             if (connection != nullptr) {
                 serve(*connection);

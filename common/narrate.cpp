@@ -13,7 +13,8 @@ std::unordered_map<int, std::string> addresses; // of the clients now connected;
 } // namespace
 
 void write_line(const std::string& line) {
-    // Where stderr is full or gone there is nobody left to tell.
+    // If it fails there is nobody left to tell. (A pipe whose reader has stopped is full at some time, and then this
+    // waits.)
     [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -12,31 +12,12 @@
 #include "common/descriptor_limit.h"
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
+#include "tests/support/idle.h"
 
 namespace {
 
-constexpr milliseconds look(300); // how long the CPU is watched
-
-/// Throws Failed when the server uses more than a tenth of a CPU while it has nothing to do; or, as on a busy machine
-/// it may not get even that, when it wants the CPU nearly all the time.
 void expect_no_spin(Subject& subject, const std::string& situation) {
-    const pid_t server = subject.server().pid();
-    const std::vector<pid_t> processes = process_tree(server);
-    const auto wants_the_cpu = [](pid_t pid) { return process_state(pid) == 'R'; };
-    int looks = 0;
-    int busy = 0;
-    const auto before = cpu_time(server);
-    const auto start = Clock::now();
-    while (Clock::now() - start < look) {
-        ++looks;
-        if (std::any_of(processes.begin(), processes.end(), wants_the_cpu)) ++busy;
-        pause_a_millisecond();
-    }
-    const auto used = cpu_time(server) - before;
-    expect(used < look / 10 && (looks < 20 || busy * 10 < looks * 9), situation,
-           "a server that waits without using the CPU",
-           text(used.count() / 1000, " ms of CPU time in ", look.count(), " ms, running or ready to run in ", busy,
-                " looks of ", looks));
+    ::expect_no_spin(subject.server().pid(), situation, milliseconds(300), 10);
 }
 
 void idle_costs_no_cpu(Subject& subject) {

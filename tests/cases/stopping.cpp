@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -102,6 +103,24 @@ void delivers_what_was_read(Subject& subject) {
     delivers_at(subject, SIGTERM, false, "it got SIGTERM");
 }
 
+/// The server waits for more input, and its kernel still holds answers for a client that takes its time. Were the
+/// connection closed now, the client's next byte would make the kernel drop them, and send a reset.
+void delivers_what_it_has_written(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client client = subject.connect(4096);
+    const std::string data = random_bytes(200000, 14);
+    client.send(data);
+    eventually([&] { return client.unacknowledged() == 0 && unread_by_server(client, subject.endpoint()) == 0; });
+    server.process().signal(SIGTERM);
+    server.process().wait(milliseconds(200)); // it shall not end now; if it does, the byte comes after that
+    client.send("!");
+    const std::string back = client.receive_rest();
+    expect(back.substr(0, data.size()) == data,
+           text("sent ", data.size(), " bytes, and one more after SIGTERM; then read to the end"),
+           "all that the server had answered", text(back.size(), " bytes, ", difference(data, back)));
+    expect_exit_0(subject, soon, "the client has taken its data");
+}
+
 /// In a terminal all processes of the foreground get the signal, children too.
 void ctrl_c(Subject& subject) {
     delivers_at(subject, SIGINT, true, "it and all its children got SIGINT");
@@ -118,6 +137,26 @@ void delivers_what_it_thinks_about(Subject& subject) {
     expect(back == "a hard question\n", "asked, and the server got SIGTERM before the answer", "the answer",
            "'" + back + "'");
     expect_exit_0(subject, soon, "the last answer is given");
+}
+
+/// Others have asked as well. Were they all thought about first, the 5 seconds would not be enough.
+void begins_nothing_new(Subject& subject) {
+    RunningServer& server = subject.start({"--think", "500"});
+    std::vector<Client> clients;
+    for (int i = 0; i < 12; ++i) clients.push_back(subject.connect());
+    const auto is_read = [&](const Client& client) {
+        return client.unacknowledged() == 0 && unread_by_server(client, subject.endpoint()) == 0;
+    };
+    // One process for all has accepted them by now. While it thinks about the first one the others ask, so that it
+    // finds them all at its next look.
+    eventually([&] { return open_descriptors(server.pid()) > clients.size(); }, milliseconds(200));
+    clients.front().send("a");
+    eventually([&] { return is_read(clients.front()); });
+    for (std::size_t i = 1; i < clients.size(); ++i) clients[i].send("b");
+    clients.front().receive(1);
+    eventually([&] { return std::any_of(clients.begin() + 1, clients.end(), is_read); }, milliseconds(100));
+    server.process().signal(SIGTERM);
+    expect_exit_0(subject, soon, "12 clients had asked, and the server got SIGTERM");
 }
 
 void five_seconds_at_most(Subject& subject) {
@@ -194,9 +233,12 @@ std::vector<Case> stopping_cases() {
         {"stops at SIGTERM", "SIGTERM ends it with exit status 0, clients or not, and leaves no process", sigterm},
         {"stops at SIGINT", "and so does SIGINT (Ctrl-C)", sigint},
         {"delivers what was read", "stopped, it still delivers every byte that it had read", delivers_what_was_read},
+        {"delivers what it has written", "and what it had answered, but the client not yet taken",
+         delivers_what_it_has_written},
         {"Ctrl-C", "and so it does when the signal comes to all of its processes at once", ctrl_c},
         {"delivers what it thinks about", "stopped while it thinks, it still gives that answer",
          delivers_what_it_thinks_about},
+        {"begins nothing new", "and does not begin with the other questions", begins_nothing_new},
         {"five seconds at most", "it waits 5 seconds, not longer, for a client that does not take its data",
          five_seconds_at_most},
         {"second signal", "a second signal ends it at once", second_signal},

@@ -24,8 +24,9 @@ void expect_running(RunningServer& server);
 /// Throws Failed unless it comes to have what it had before.
 void expect_given_back(const RunningServer& server, const Idle& before);
 
-/// Throws Failed when it works though there is nothing to do in this situation.
-void expect_no_spin(pid_t server, const std::string& situation);
+/// Throws Failed when it works though there is nothing to do in this situation: when it uses more of a CPU than
+/// `percent` while it is looked at, and does so each time of three. (It may have had to finish something at the first.)
+void expect_no_spin(pid_t server, const std::string& situation, milliseconds look = milliseconds(60), int percent = 50);
 
 /// After a SIGTERM: throws Failed unless it ends with status 0 in time, and leaves no process behind.
 void expect_good_end(RunningServer& server);

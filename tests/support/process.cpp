@@ -27,9 +27,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// /proc/PID/stat behind the name, which may contain anything: state, parent, ... Empty when the process is gone.
-std::vector<std::string> stat_fields(pid_t pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+/// A stat file of /proc behind the name, which may contain anything: state, parent, ... Empty when the process is gone.
+std::vector<std::string> stat_fields(const fs::path& path) {
+    std::ifstream file(path);
     std::string line;
     std::getline(file, line);
     const std::size_t name_end = line.rfind(')');
@@ -38,6 +38,10 @@ std::vector<std::string> stat_fields(pid_t pid) {
     std::vector<std::string> fields;
     for (std::string field; rest >> field;) fields.push_back(field);
     return fields;
+}
+
+std::vector<std::string> stat_fields(pid_t pid) {
+    return stat_fields("/proc/" + std::to_string(pid) + "/stat");
 }
 
 std::size_t count_entries(const fs::path& folder) {
@@ -195,6 +199,16 @@ std::vector<pid_t> process_tree(pid_t root) {
 char process_state(pid_t pid) {
     const std::vector<std::string> fields = stat_fields(pid);
     return fields.empty() ? '-' : fields[0][0];
+}
+
+bool wants_the_cpu(pid_t pid) {
+    std::error_code error;
+    for (auto thread = fs::directory_iterator("/proc/" + std::to_string(pid) + "/task", error);
+         !error && thread != fs::directory_iterator(); thread.increment(error)) {
+        const std::vector<std::string> fields = stat_fields(thread->path() / "stat");
+        if (!fields.empty() && fields[0] == "R") return true;
+    }
+    return false;
 }
 
 std::chrono::microseconds cpu_time(pid_t root) {

@@ -76,6 +76,9 @@ std::vector<pid_t> process_tree(pid_t pid);
 /// The state letter of /proc/PID/stat: 'R', 'S', 'Z' ...; '-' when there is no such process.
 char process_state(pid_t pid);
 
+/// Whether one of its threads runs or is ready to run.
+bool wants_the_cpu(pid_t pid);
+
 /// CPU time used so far by `pid` and its descendants, in all their threads.
 std::chrono::microseconds cpu_time(pid_t pid);
 
