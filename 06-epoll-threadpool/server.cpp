@@ -65,7 +65,7 @@ void Server::accept_client() try {
         auto session = std::make_unique<Session>(std::move(client));
         Session* const key = session.get();
         sessions.emplace(key, std::move(session));
-        if (watch(EPOLL_CTL_ADD, fd, events_for(Interest::read), key) < 0) {
+        if (watch(EPOLL_CTL_ADD, fd, events_for(*key), key) < 0) {
             narrate_left(fd, std::strerror(errno));
             sessions.erase(key);
         }

@@ -15,9 +15,9 @@
 ///
 ///     the kernel --event--> main --push--> a queue --pop--> a worker --let_go--> the kernel
 ///
-/// The baton is a number: how many events have come that no owner has dealt with. While it is 0, the kernel has the
-/// connection. Who finds the event that makes it 1 is the owner. An event that comes later changes the number and not
-/// the owner; but it keeps the owner from letting go before it has looked again.
+/// The baton is a number. While it is 0, the kernel has the connection. Each event adds one, and who finds the event
+/// that makes it 1 is the owner. An event that comes later changes the number and not the owner; but it keeps the owner
+/// from letting go before it has looked again.
 class Baton {
   public:
     /// epoll has reported `event`. True: nobody had the connection, and now the caller has it.
@@ -26,16 +26,18 @@ class Baton {
         return events_.fetch_add(1, std::memory_order_acq_rel) == 0;
     }
 
-    /// For the owner, before it looks at the connection: what to give to `let_go` afterwards.
-    [[nodiscard]] int events() const {
-        const int events = events_.load(std::memory_order_acquire);
+    /// For the owner, before it looks at the connection: with that it deals with all the events so far.
+    void about_to_look() {
+        const int events = events_.exchange(1, std::memory_order_acq_rel);
         assert(events > 0); // or the caller is not the owner
-        return events;
     }
 
-    /// The owner has dealt with the first `seen` events. True: the kernel has the connection again; its next event may
-    /// already have been found, so do not touch it. False: more have come, and the caller is still the owner.
-    [[nodiscard]] bool let_go(int seen) { return events_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel); }
+    /// The owner has looked. True: the kernel has the connection again; its next event may already have been found, so
+    /// do not touch it. False: an event has come since `about_to_look`, and the caller is still the owner.
+    [[nodiscard]] bool let_go() {
+        int seen = 1;
+        return events_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel);
+    }
 
     /// Whether an event has said that there is something else than input: its end, an error, an urgent mark.
     [[nodiscard]] bool more_than_input() const { return more_than_input_; }

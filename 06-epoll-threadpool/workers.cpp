@@ -9,8 +9,12 @@
 #include "common/narrate.h"
 #include "common/piece.h"
 
-std::uint32_t events_for(Interest interest) {
-    return EPOLLET | (interest == Interest::read ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : EPOLLOUT);
+std::uint32_t events_for(const Session& session) {
+    if (session.connection.interest() == Interest::write) return EPOLLET | EPOLLOUT;
+    std::uint32_t events = EPOLLET | EPOLLIN | EPOLLRDHUP;
+    // The first urgent byte tells all. It may lie there for long, and each look would find it again.
+    if (!session.baton.more_than_input()) events |= EPOLLPRI;
+    return events;
 }
 
 Workers::Workers(int read_workers, int write_workers, int epoll, std::chrono::milliseconds think_time)
@@ -21,6 +25,9 @@ Workers::Workers(int read_workers, int write_workers, int epoll, std::chrono::mi
     } catch (const std::system_error& error) {
         stop();
         throw std::system_error(error.code(), "starting a worker thread");
+    } catch (...) {
+        stop();
+        throw;
     }
 }
 
@@ -49,13 +56,13 @@ void Workers::wake() {
 void Workers::read_and_answer() {
     while (Session* const next = read_queue_.pop()) {
         Session& session = *next;
-        const int seen = session.baton.events();
+        session.baton.about_to_look();
         const std::size_t count = session.connection.on_readable(think_time_);
         if (count == piece_size && session.connection.interest() == Interest::read) {
             queue_again(session);
         } else {
             // A read that does not fill its buffer has taken all there was, unless there is more than input.
-            hand_back(session, seen, count > 0 && count < piece_size && !session.baton.more_than_input());
+            hand_back(session, count > 0 && count < piece_size && !session.baton.more_than_input());
         }
     }
 }
@@ -64,9 +71,9 @@ void Workers::read_and_answer() {
 void Workers::send_rest() {
     while (Session* const next = write_queue_.pop()) {
         Session& session = *next;
-        const int seen = session.baton.events();
+        session.baton.about_to_look();
         session.connection.on_writable();
-        hand_back(session, seen, false);
+        hand_back(session, false);
     }
 }
 
@@ -79,19 +86,19 @@ void Workers::queue_again(Session& session) {
 
 /// Ends the ownership of a session. Where all the input was taken, there will be an event when there is more. Otherwise
 /// the kernel is asked to look at it again, and reports at once what it finds.
-void Workers::hand_back(Session& session, int seen, bool took_all) {
+void Workers::hand_back(Session& session, bool took_all) {
     const Interest interest = session.connection.interest();
     if (interest == Interest::none) return finish(session);
     if (interest == Interest::write || !took_all) {
         epoll_event event{};
-        event.events = events_for(interest);
+        event.events = events_for(session);
         event.data.ptr = &session;
         if (epoll_ctl(epoll_, EPOLL_CTL_MOD, session.connection.fd(), &event) < 0) {
             narrate_left(session.connection.fd(), std::strerror(errno));
             return finish(session);
         }
     }
-    if (!session.baton.let_go(seen)) queue_again(session);
+    if (!session.baton.let_go()) queue_again(session);
 }
 
 /// Closes the connection, and what is closed epoll forgets (T15). It is not let go: an event that main has got already

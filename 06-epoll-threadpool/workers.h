@@ -12,7 +12,7 @@
 
 /// What epoll shall report about a connection: each arrival once (EPOLLET), and not again and again until it is dealt
 /// with.
-std::uint32_t events_for(Interest interest);
+std::uint32_t events_for(const Session& session);
 
 /// The read queue, the write queue, and the threads that work on them. They own a session from `push` on.
 class Workers {
@@ -41,7 +41,7 @@ class Workers {
     void send_rest();
     Queue<Session>& queue_for(const Session& session);
     void queue_again(Session& session);
-    void hand_back(Session& session, int seen, bool took_all);
+    void hand_back(Session& session, bool took_all);
     void finish(Session& session);
 
     int epoll_;

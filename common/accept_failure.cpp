@@ -13,7 +13,6 @@ AfterFailedAccept after_failed_accept(int error) {
     case EAGAIN:       // nobody is waiting (any more)
     case EINTR:        // a signal came
     case ECONNABORTED: // the client left the queue before its turn
-    case EPERM:        // a firewall rule
     // The network errors of accept(2) that Linux hands on from the new socket.
     case EPROTO:
     case ENOPROTOOPT:
@@ -26,8 +25,7 @@ AfterFailedAccept after_failed_accept(int error) {
     case ETIMEDOUT:
         return AfterFailedAccept::go_on;
     default:
-        narrate("accept: ", std::strerror(error), ": no new clients until one leaves or ", accept_pause_time.count(),
-                " ms have passed");
+        narrate("accept: ", std::strerror(error), ": no new clients for up to ", accept_pause_time.count(), " ms");
         return AfterFailedAccept::pause;
     }
 }

@@ -38,8 +38,11 @@ class Connection {
     /// There is room: one write(2) of what is kept. When all is sent, the interest is `read` again.
     void on_writable();
 
-    /// Closes the socket now and not when the connection is destroyed.
-    void close() noexcept { socket_.reset(); }
+    /// Closes the socket and gives back the memory now, and not when the connection is destroyed.
+    void close() noexcept {
+        socket_.reset();
+        unsent_ = std::vector<char>();
+    }
 
   private:
     void answer(std::string_view piece);

@@ -16,8 +16,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 TEST_CASE("after_failed_accept: goes on where only this one client is lost, or nobody was there") {
-    const int error = GENERATE(EAGAIN, EWOULDBLOCK, EINTR, ECONNABORTED, EPERM, EPROTO, ENOPROTOOPT, ENETDOWN,
-                               ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET, EOPNOTSUPP, ETIMEDOUT);
+    const int error = GENERATE(EAGAIN, EWOULDBLOCK, EINTR, ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH,
+                               EHOSTDOWN, EHOSTUNREACH, ENONET, EOPNOTSUPP, ETIMEDOUT);
     CAPTURE(std::strerror(error));
     CHECK(after_failed_accept(error) == AfterFailedAccept::go_on);
 }
@@ -29,7 +29,7 @@ TEST_CASE("after_failed_accept: pauses where there is no room") {
 }
 
 TEST_CASE("after_failed_accept: pauses at what nobody expects, so that nothing spins") {
-    const int error = GENERATE(EINVAL, EBADF, ENOTSOCK, EFAULT, EIO, 0, 12345);
+    const int error = GENERATE(EPERM, EINVAL, EBADF, ENOTSOCK, EFAULT, EIO, 0, 12345);
     CAPTURE(error);
     CHECK(after_failed_accept(error) == AfterFailedAccept::pause);
 }
@@ -49,7 +49,7 @@ TEST_CASE("after_failed_accept: says why it pauses") {
         after_failed_accept(EAGAIN);
         after_failed_accept(EMFILE);
     });
-    CHECK(child.err == "accept: Too many open files: no new clients until one leaves or 100 ms have passed\n");
+    CHECK(child.err == "accept: Too many open files: no new clients for up to 100 ms\n");
 }
 
 TEST_CASE("AcceptPause: without a pause nothing is active, over, or waited for") {
