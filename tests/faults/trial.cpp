@@ -114,10 +114,9 @@ class Injector {
         std::istringstream record(content(record_.get()));
         std::size_t sum = 0;
         for (std::string line; std::getline(record, line);) {
-            const bool whole =
-                line.find(call + "(") != std::string::npos && line.find("<unfinished ...>") == std::string::npos;
-            if (!whole && line.find("<... " + call + " resumed>") == std::string::npos) continue;
-            const long result = std::atol(line.substr(line.rfind(" = ") + 3).c_str());
+            const std::size_t equals = line.rfind(" = "); // a line that is cut off has none
+            if (call_of(line) != call || line.ends_with("<unfinished ...>") || equals == std::string::npos) continue;
+            const long result = std::atol(line.substr(equals + 3).c_str());
             if (result > 0) sum += static_cast<std::size_t>(result);
         }
         return sum;
