@@ -145,6 +145,7 @@ Table try_all(const std::string& program, const Target& target, const std::vecto
             const std::lock_guard lock(mutex);
             table.add(faults[i], outcome.verdict);
             if (verbose) std::cout << static_cast<int>(outcome.verdict) << ' ' << faults[i].name() << std::endl;
+            if (outcome.verdict == Verdict::skipped) table.skipped = outcome.why;
             if (outcome.verdict != Verdict::failed) continue;
             table.failures.push_back(faults[i].name());
             std::cout << target.name() << ", " << faults[i].name() << "\n    " << outcome.why

@@ -75,10 +75,11 @@ class Injector {
         const bool attached = eventually(
             [&] { return !strace_.running() || std::all_of(wanted.begin(), wanted.end(), traced); }, patience);
         // It ends when the server ends; and that may be killed at once, by the SIGTERMs that two of its threads get.
-        const bool server_runs = process_state(server) != 'Z';
-        if (server_runs && (!attached || !strace_.running())) {
-            throw Failed{"attached strace", "that it traces the server", strace_.standard_error()};
-        }
+        if (process_state(server) == 'Z' || (attached && strace_.running())) return;
+        const std::string error = strace_.standard_error();
+        const bool allowed = error.find("Operation not permitted") == std::string::npos;
+        if (!allowed) throw Skipped{error.substr(0, error.find('\n'))};
+        throw Failed{"attached strace", "that it traces the server", error};
     }
 
     /// Lets the server go on without it.
@@ -404,6 +405,8 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
 Outcome try_fault(const Target& target, const Fault& fault) {
     try {
         return play_and_judge(target, fault);
+    } catch (const Skipped& skipped) {
+        return {Verdict::skipped, skipped.why};
     } catch (const Failed& failed) {
         return {Verdict::failed, text(failed.did, ": expected ", failed.expected, ", got ", failed.got)};
     } catch (const std::exception& error) {
