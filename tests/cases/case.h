@@ -58,11 +58,6 @@ struct Case {
     std::optional<Lesson> lesson = std::nullopt; ///< with one, the case is played against any echo server
 };
 
-/// Thrown by a case that cannot be played on this machine.
-struct Skipped {
-    std::string why;
-};
-
 /// Throws Failed unless `holds`.
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got);
 

@@ -29,5 +29,5 @@ struct Fault {
 /// Whether there can be such a fault in chapter 1 to 6; 0 is a stranger's server, of which anything is tried.
 std::vector<Fault> all_faults(int chapter);
 
-/// A few of them, of every kind.
+/// A few of them: errors of every call, and one of each other kind.
 std::vector<Fault> few_faults(int chapter);

@@ -6,7 +6,7 @@ $(FAULTS): $(call objects,tests/faults) $(patsubst %,$(BUILD)/tests/support/%.o,
 	$(call say,link     $@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 
-# FEW=1: a few of every kind, in seconds. ONLY='read:error=EIO' those whose names contain that. OTHER='./mine {port}': a
+# FEW=1: a few, in seconds. ONLY='read:error=EIO' those whose names contain that. OTHER='./mine {port}': a
 # server of yours, or one of the peers (build/bench/peers/libuv_echo {port}).
 .PHONY: faults
 faults: $(TESTED) $(FAULTS)

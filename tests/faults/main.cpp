@@ -80,12 +80,16 @@ Arguments parse(int argc, char* argv[]) {
 struct Row {
     std::string call;
     std::map<Verdict, int> count;
+
+    [[nodiscard]] int of(Verdict verdict) const { return count.contains(verdict) ? count.at(verdict) : 0; }
+    [[nodiscard]] int tried() const { return of(Verdict::served) + of(Verdict::one_lost) + of(Verdict::failed); }
 };
 
 /// All that came of the faults of one server.
 struct Table {
     std::vector<Row> rows;
     std::vector<std::string> failures;
+    std::string skipped; // why
 
     void add(const Fault& fault, Verdict verdict) {
         const std::string call = fault.calls.substr(0, fault.calls.find(','));
@@ -101,18 +105,22 @@ struct Table {
         }
         return all;
     }
+
+    /// Where nothing was tried, nothing has been found out; so that is a failure, too.
+    [[nodiscard]] std::string verdict() const {
+        if (failures.empty() && !skipped.empty()) return "skipped";
+        return failures.empty() && sum().tried() > 0 ? "ok" : "FAILED";
+    }
 };
 
 void print(const std::string& name, const Table& table) {
     std::cout << '\n'
               << std::left << std::setw(32) << name << std::right
               << "  tried  served  one lost  failed  (not reached)\n";
-    const auto print_row = [](Row row) {
-        auto& count = row.count;
-        const int tried = count[Verdict::served] + count[Verdict::one_lost] + count[Verdict::failed];
-        std::cout << "  " << std::left << std::setw(30) << row.call << std::right << std::setw(7) << tried
-                  << std::setw(8) << count[Verdict::served] << std::setw(10) << count[Verdict::one_lost] << std::setw(8)
-                  << count[Verdict::failed] << std::setw(15) << count[Verdict::not_reached] << '\n';
+    const auto print_row = [](const Row& row) {
+        std::cout << "  " << std::left << std::setw(30) << row.call << std::right << std::setw(7) << row.tried()
+                  << std::setw(8) << row.of(Verdict::served) << std::setw(10) << row.of(Verdict::one_lost)
+                  << std::setw(8) << row.of(Verdict::failed) << std::setw(15) << row.of(Verdict::not_reached) << '\n';
     };
     for (const Row& row : table.rows) print_row(row);
     print_row(table.sum());
@@ -128,6 +136,7 @@ std::string repeat_with(const std::string& program, const Target& target, const 
 /// Tries the faults, a few side by side.
 Table try_all(const std::string& program, const Target& target, const std::vector<Fault>& faults, bool verbose) {
     Table table;
+    if (faults.empty()) table.skipped = "it has no such call";
     std::mutex mutex; // guards the table and the output
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
@@ -136,6 +145,7 @@ Table try_all(const std::string& program, const Target& target, const std::vecto
             const std::lock_guard lock(mutex);
             table.add(faults[i], outcome.verdict);
             if (verbose) std::cout << static_cast<int>(outcome.verdict) << ' ' << faults[i].name() << std::endl;
+            if (outcome.verdict == Verdict::skipped) table.skipped = outcome.why;
             if (outcome.verdict != Verdict::failed) continue;
             table.failures.push_back(faults[i].name());
             std::cout << target.name() << ", " << faults[i].name() << "\n    " << outcome.why
@@ -155,27 +165,37 @@ std::vector<Fault> chosen(const Arguments& arguments, const Target& target) {
     return faults;
 }
 
+/// Whether --only names anything at all.
+bool any_chosen(const Arguments& arguments) {
+    return std::any_of(arguments.targets.begin(), arguments.targets.end(),
+                       [&](const Target& target) { return !chosen(arguments, target).empty(); });
+}
+
 } // namespace
 
 int main(int argc, char* argv[]) {
     const Arguments arguments = parse(argc, argv);
+    if (!any_chosen(arguments)) refuse("no fault has '" + arguments.only + "' in its name");
     limit_descriptors(RLIM_INFINITY);
     std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
-    int passed = 0;
-    int failed = 0;
+    std::map<std::string, int> count;
     for (const Target& target : arguments.targets) {
         const std::vector<Fault> faults = chosen(arguments, target);
         const auto start = Clock::now();
         const Table table = try_all(argv[0], target, faults, arguments.verbose);
         const std::chrono::duration<double> took = Clock::now() - start;
-        const bool good = table.failures.empty();
-        ++(good ? passed : failed);
+        const std::string verdict = table.verdict();
+        ++count[verdict];
         if (!arguments.few) print(target.name(), table);
         std::ostringstream line;
-        line << (good ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4) << took.count()
-             << " s  faults: " << faults.size() << " in the calls of " << target.name() << '\n';
+        line << std::left << std::setw(8) << verdict << std::right << std::fixed << std::setprecision(1) << std::setw(4)
+             << took.count() << " s  faults: " << table.sum().tried() << " tried, "
+             << table.sum().of(Verdict::not_reached) << " not reached in the calls of " << target.name()
+             << (table.skipped.empty() ? "" : ": " + table.skipped) << '\n';
         std::cout << line.str() << std::flush;
     }
-    if (const char* file = std::getenv("TALLY")) std::ofstream(file) << passed << ' ' << failed << " 0\n";
-    return failed == 0 ? 0 : 1;
+    if (const char* file = std::getenv("TALLY")) {
+        std::ofstream(file) << count["ok"] << ' ' << count["FAILED"] << ' ' << count["skipped"] << '\n';
+    }
+    return count["FAILED"] == 0 ? 0 : 1;
 }

@@ -19,12 +19,13 @@ enum class Verdict {
     served,      ///< everyone got every byte
     one_lost,    ///< as many connections ended as calls failed, and the errors were about connections
     not_reached, ///< the call did not come so often, or not at all
+    skipped,     ///< strace may not trace here
     failed,
 };
 
 struct Outcome {
     Verdict verdict = Verdict::failed;
-    std::string why; ///< of a failure
+    std::string why; ///< of a failure, or of what was skipped
 };
 
 /// Starts the server, lets strace inject the fault in the middle of a conversation, and judges what came of it.

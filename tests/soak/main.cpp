@@ -165,14 +165,21 @@ void expect_no_growth(pid_t server, std::size_t& first, const Sum& sum) {
                  text((now - first) / 1024, " KiB more")};
 }
 
-/// Rounds until the time is over. Throws Failed; `seed` is then that of the round that failed.
-void soak(const std::string& server_name, double seconds, std::uint64_t& seed, Sum& sum) {
+/// What plays a failure once more.
+struct Again {
+    double seconds;
+    std::uint64_t seed;
+};
+
+/// Rounds until the time is over. Throws Failed; `again` is then what repeats it, mostly the round that failed.
+void soak(const std::string& server_name, const Arguments& arguments, Again& again, Sum& sum) {
     const bool ours = server_name.find("{port}") == std::string::npos;
-    const auto until = Clock::now() + std::chrono::duration<double>(seconds);
+    const auto until = Clock::now() + std::chrono::duration<double>(arguments.seconds);
     std::unique_ptr<RunningServer> server;
     Idle before;
     std::size_t memory = 0;
-    for (;; ++seed) {
+    for (std::uint64_t seed = arguments.seed;; ++seed) {
+        again = {0, seed};
         if (!server) {
             server = start(server_name);
             before = idle(server->pid());
@@ -188,6 +195,7 @@ void soak(const std::string& server_name, double seconds, std::uint64_t& seed, S
             expect_running(*server);
             if (ours) expect_given_back(*server, before);
             expect_no_spin(server->pid(), "everyone has left");
+            again = {arguments.seconds, arguments.seed}; // memory grows from round to round
             if (sum.rounds > 1) expect_no_growth(server->pid(), memory, sum);
         }
         if (Clock::now() > until) return;
@@ -196,12 +204,12 @@ void soak(const std::string& server_name, double seconds, std::uint64_t& seed, S
 
 /// Whether all went well; says so.
 bool soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments) {
-    std::uint64_t seed = arguments.seed;
+    Again again{};
     std::string trouble;
     Sum sum;
     const auto start = Clock::now();
     try {
-        soak(server, arguments.seconds, seed, sum);
+        soak(server, arguments, again, sum);
     } catch (const Failed& failed) {
         trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
     } catch (const std::exception& error) {
@@ -209,8 +217,8 @@ bool soak_and_say(const std::string& program, const std::string& server, const A
     }
     const std::chrono::duration<double> took = Clock::now() - start;
     if (!trouble.empty()) {
-        std::cout << server << ": " << trouble << "\n    again: " << program << " --seconds 0 --seed " << seed << " '"
-                  << server << "'\n";
+        std::cout << server << ": " << trouble << "\n    again: " << program << " --seconds " << again.seconds
+                  << " --seed " << again.seed << " '" << server << "'\n";
     }
     std::ostringstream line;
     line << (trouble.empty() ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4)

@@ -11,6 +11,11 @@ struct Failed {
     std::string got;
 };
 
+/// Thrown by a check that cannot be made on this machine.
+struct Skipped {
+    std::string why;
+};
+
 /// Puts its parts together as text.
 template <typename... Parts>
 std::string text(const Parts&... parts) {

@@ -77,6 +77,9 @@ Process::Process(const Launch& launch) : stderr_(check(memfd_create("stderr", MF
     if (pid_ == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(126);
+        // So that strace may attach to it: where Yama guards the processes (Ubuntu), an ordinary user may trace only
+        // descendants, and strace is a sibling. This outlives exec; without Yama it fails, and is not needed.
+        prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
         setpgid(0, 0);
         ::signal(SIGPIPE, SIG_DFL); // what we ignore, the program would go on ignoring
         if (launch.most_descriptors) {
