@@ -58,16 +58,16 @@ void five_at_once(Subject& subject) {
 }
 
 void slow_request(Subject& subject) {
-    const milliseconds think(300);
+    const milliseconds think(600);
     subject.start({"--think", std::to_string(think.count())});
     const auto start = Clock::now();
     Crowd crowd(subject.endpoint(), 4);
     const std::size_t served = crowd.wait_for_lines(subject.patience());
     const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
-    const std::string did = "4 clients at once sent a request that takes 300 ms";
+    const std::string did = "4 clients at once sent a request that takes 600 ms";
     expect(served == 4, did, "an answer for each", text("answers for ", served));
-    expect(took >= think, did, "that it takes 300 ms", text("all answers after ", took.count(), " ms"));
-    expect(took < think * 5 / 2, did, "all answers within 750 ms, as no request waits for another",
+    expect(took >= think, did, "that it takes 600 ms", text("all answers after ", took.count(), " ms"));
+    expect(took < think * 5 / 2, did, "all answers within 1500 ms, as no request waits for another",
            text("the last one after ", took.count(), " ms"));
 }
 

@@ -36,6 +36,18 @@ std::string difference(std::string_view expected, std::string_view got) {
                 int(static_cast<unsigned char>(*e)));
 }
 
+namespace {
+
+/// Patience is for one wait. A server that never stops to send, or sends a byte now and then, would never try it.
+void expect_an_end(std::size_t received, Clock::time_point start) {
+    constexpr std::size_t most = 128 << 20;
+    constexpr std::chrono::seconds longest(120);
+    if (received < most && Clock::now() - start < longest) return;
+    throw Failed{"read to the end of data", "that it comes some time", text(received, " bytes, and more are coming")};
+}
+
+} // namespace
+
 Client::Client(const Endpoint& server, int receive_buffer, int segment)
     : socket_(check(socket(server.address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
       patience_(server.patience) {
@@ -103,7 +115,8 @@ std::size_t Client::send_until_stuck(std::string_view data, milliseconds quiet, 
 std::string Client::receive_rest() {
     std::string data;
     std::array<char, 1 << 16> piece{};
-    for (;;) {
+    for (const auto start = Clock::now();;) {
+        expect_an_end(data.size(), start);
         wait_or_fail(POLLIN, text("the end, after ", data.size(), " bytes"));
         const ssize_t count = recv(fd(), piece.data(), piece.size(), 0);
         if (count > 0) data.append(piece.data(), static_cast<std::size_t>(count));
@@ -158,7 +171,8 @@ std::string Client::receive(std::size_t size) {
 
 std::string Client::receive_all() {
     std::string data;
-    for (;;) {
+    for (const auto start = Clock::now();;) {
+        expect_an_end(data.size(), start);
         std::string more = receive_some(1 << 16);
         if (more.empty()) return data;
         data += more;

@@ -31,8 +31,9 @@ bool Crowd::receive_some(milliseconds time) {
     for (std::size_t i = 0; i < waiting.size(); ++i) {
         if (waiting[i].revents == 0) continue;
         Member& member = *whose[i];
-        member.back += member.client.receive_some(member.line.size() - member.back.size());
-        if (!member.line.starts_with(member.back) || member.back.empty()) {
+        const std::string piece = member.client.receive_some(member.line.size() - member.back.size());
+        member.back += piece;
+        if (!member.line.starts_with(member.back) || piece.empty()) {
             throw Failed{"sent '" + member.line + "'", "it back", "'" + member.back + "'"};
         }
         if (member.served()) ++served_;
