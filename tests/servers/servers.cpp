@@ -41,15 +41,21 @@ const Excuse* find(const std::vector<Excuse>& list, const std::string& name) {
 void expect_end_without_report(Subject& subject) {
     if (!subject.started()) return;
     RunningServer& server = subject.server();
-    if (server.process().running()) {
-        server.process().signal(SIGTERM);
-        expect_good_end(server);
+    std::optional<Failed> bad_end;
+    try {
+        if (server.process().running()) {
+            server.process().signal(SIGTERM);
+            expect_good_end(server);
+        }
+    } catch (const Failed& failed) {
+        bad_end = failed; // a report says more
     }
     const std::string errors = server.process().standard_error();
     for (const std::string word : {"Sanitizer", "runtime error:"}) {
         const std::size_t at = errors.find(word);
         if (at != std::string::npos) throw Failed{"left", "no report of a sanitizer", errors.substr(at, 2000)};
     }
+    if (bad_end) throw *bad_end;
 }
 
 /// Plays the case: nothing when its promise holds, else what went wrong.
