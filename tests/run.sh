@@ -12,32 +12,8 @@ logs=$(dirname "$unit_tests")/logs
 mkdir -p "$logs"
 rm -f "$logs"/*
 
-# What the programs write outside of the logs; killed, they leave it behind. And who has it in their environment, and only
-# they, has been started here, by whomever.
-TMPDIR=$(mktemp -d) || exit
-export TMPDIR
-
-# The shells around the programs first: they start something yet. Then rounds, as someone may just be starting others.
-end_all() {
-    local pids
-    pids=$(jobs -p)
-    disown -a # or bash says of each that it was killed
-    # shellcheck disable=SC2086 # several numbers
-    kill -KILL $pids 2>/dev/null
-    for _ in {1..100}; do
-        pids=$(env -u TMPDIR grep -lszxF "TMPDIR=$TMPDIR" /proc/[0-9]*/environ |
-            env -u TMPDIR tr -dc '0-9\n')
-        [ -n "$pids" ] || break
-        # shellcheck disable=SC2086
-        kill -KILL $pids 2>/dev/null
-    done
-    rm -rf "$TMPDIR"
-}
-# Ctrl-C reaches only this script: what bash starts in the background ignores it.
-trap end_all EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+# shellcheck source=tests/own_jobs.sh
+. "$(dirname "$0")/own_jobs.sh"
 
 # A test program in the background: its lines as they come, all that it says into a log, and how it ends.
 start() { # name, command...
