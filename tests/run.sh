@@ -19,6 +19,8 @@ rm -f "$logs"/*
 start() { # name, command...
     local name=$1
     shift
+    # Four side by side: most of the time they wait.
+    while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
     { TALLY=$logs/$name.tally "$@"; echo $? >"$logs/$name.status"; } 2>&1 | tee "$logs/$name.log" |
         grep --line-buffered -E '^(ok|FAILED|skipped) ' &
 }
@@ -35,8 +37,6 @@ while read -r name command; do
 done <<<"${MORE:-}"
 for pair in "$@"; do
     CHAPTER=${pair%%=*} SERVER=${pair#*=} start "chapter-${pair%%=*}" "$server_tests"
-    # Four side by side: most of the time they wait.
-    while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
 done
 wait
 
