@@ -119,7 +119,8 @@ break_it() { # patch
     local verdict='ok     ' text="$case catches: $what"
     if [ -n "$why" ]; then
         verdict='FAILED ' text="$name: $why"
-        touch "$scratch/$name.failed"
+    else
+        touch "$scratch/$name.passed"
     fi
     LC_ALL=C printf '%s %4.1f s  %s  %s\n' "$verdict" \
         "$(awk "BEGIN { print $EPOCHREALTIME - $start }")" "${chapter:-??}" "$text"
@@ -143,7 +144,7 @@ wait
 failed=0
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
-    [ -e "$scratch/$name.failed" ] || continue
+    [ ! -e "$scratch/$name.passed" ] || continue # who was killed has left nothing
     failed=$((failed + 1))
     echo; echo "--- $name"; tail -n 40 "$logs/$name.log"
 done
