@@ -159,11 +159,12 @@ CATCH_LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/nul
 # The article's statements are measured when all is tested, and on the servers as a reader builds them.
 CLAIMS := $(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,build/tests/claims-program)
 
+# exec: so that a SIGTERM that make passes on reaches the script, not a shell in between.
 .PHONY: test test-programs
 test:
 	@CXX='$(CXX)' tests/need.sh catch2 strace netcat-openbsd ncat socat python3 $(DOCS_NEED)
 	@$(MAKE) --no-print-directory test-programs
-	@MORE="$$(printf '%s\n' "$$DOCS_CHECKS" "$$FAULT_CHECKS")" tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
+	@MORE="$$(printf '%s\n' "$$DOCS_CHECKS" "$$FAULT_CHECKS")" exec tests/run.sh $(BUILD)/tests/unit-tests build/tests/server-tests '$(CLAIMS)' $(foreach one,$(TESTED),$(firstword $(subst -, ,$(one)))=$(if $(SANITIZE),$(BUILD)/)$(one)/server)
 
 # The clients of the server tests need no sanitizer, so there is one program of them.
 test-programs: $(SERVERS) $(BUILD)/tests/unit-tests

@@ -19,8 +19,9 @@ cd "$(dirname "$0")/.." || exit 1
 folder=tests/breakages
 logs=build/tests/breakages
 mkdir -p "$logs"
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+# shellcheck source=tests/own_jobs.sh
+. tests/own_jobs.sh
+scratch=$TMPDIR
 
 field() { # name, patch
     sed -n "/^--- /q; s/^$1: //p" "$2"
@@ -48,15 +49,17 @@ report() {
     sed -n '/^ *the client /,/^ *hint /{ /^ *hint /d; /^====/q; p }'
 }
 
-# The unbroken server passes the case. Asked once for each chapter and case: the first who makes the folder plays it.
+# The unbroken server passes the case. Asked once for each chapter and case: the first who has the lock plays it, and if
+# that one is killed, the next.
 passes_unbroken() { # suite, chapter, server, case
     local known="$scratch/$1 $2 $4"
-    if mkdir "$known" 2>/dev/null; then
-        play "$@" >"$known/log"
-        echo $? >"$known/result"
-    fi
-    while [ ! -s "$known/result" ]; do sleep 0.1; done
-    [ "$(<"$known/result")" -eq 0 ] || { cat "$known/log"; return 1; }
+    (
+        flock 9
+        [ -s "$known.result" ] && exit
+        play "$@" >"$known.log"
+        echo $? >"$known.result"
+    ) 9>"$known.lock" || return # the folder is gone
+    [ "$(<"$known.result")" -eq 0 ] || { cat "$known.log"; return 1; }
 }
 
 # Copies the code and what is already built of it, as old as it is, so that only what the patch changes is built anew.
@@ -116,7 +119,8 @@ break_it() { # patch
     local verdict='ok     ' text="$case catches: $what"
     if [ -n "$why" ]; then
         verdict='FAILED ' text="$name: $why"
-        touch "$scratch/$name.failed"
+    else
+        touch "$scratch/$name.passed"
     fi
     LC_ALL=C printf '%s %4.1f s  %s  %s\n' "$verdict" \
         "$(awk "BEGIN { print $EPOCHREALTIME - $start }")" "${chapter:-??}" "$text"
@@ -140,7 +144,7 @@ wait
 failed=0
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
-    [ -e "$scratch/$name.failed" ] || continue
+    [ ! -e "$scratch/$name.passed" ] || continue # who was killed has left nothing
     failed=$((failed + 1))
     echo; echo "--- $name"; tail -n 40 "$logs/$name.log"
 done

@@ -5,7 +5,7 @@ PAGES  := $(BUILD)/tests/trace/pages
 server_of = $(if $(SANITIZE),$(BUILD)/)$(1)/server
 
 $(TRACER): $(patsubst %,$(BUILD)/tests/trace/%.o,main scene svg timeline trace resolve strace_reader traced_server) \
-    $(patsubst %,$(BUILD)/tests/support/%.o,client process) $(COMMON)
+    $(patsubst %,$(BUILD)/tests/support/%.o,client process straced) $(COMMON)
 $(PAGES): $(patsubst %,$(BUILD)/tests/trace/%.o,pages_main page shell) $(BUILD)/tests/support/process.o $(COMMON)
 $(TRACER) $(PAGES):
 	$(call say,link     $@)

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -24,10 +23,6 @@ constexpr milliseconds long_enough{20000};
 /// The calls that matter, as strace's -e wants them. What a strace does not know (after ?) it leaves out.
 const char* const traced_calls = "trace=%network,?read,?write,?close,/select,/epoll,/poll,/fork,/clone,?wait4,"
                                  "?clock_nanosleep,?futex,?fcntl,?exit_group";
-
-std::string file_name() {
-    return fs::temp_directory_path() / text("strace-", getpid(), "-", Clock::now().time_since_epoch().count());
-}
 
 /// A thread of the server, as /proc shows it now.
 struct Task {
@@ -88,28 +83,16 @@ Seconds now() {
 }
 
 TracedServer::TracedServer(const std::string& program, const std::vector<std::string>& options)
-    : file_(file_name()), strace_([&] {
-          std::vector<std::string> command{"strace",     "-f", "-ttt", "-T",    "-s",     "32", "-e",
-                                           traced_calls, "-o", file_,  program, "--port", "0"};
-          command.insert(command.end(), options.begin(), options.end());
-          return Launch{command, {}, true};
-      }()),
+    : traced_({"-ttt", "-T", "-s", "32", "-e", traced_calls},
+              [&] {
+                  std::vector<std::string> server{program, "--port", "0"};
+                  server.insert(server.end(), options.begin(), options.end());
+                  return server;
+              }()),
       offset_(clock_offset()) {
-    const auto line = strace_.read_line(long_enough);
-    if (!line || line->find(':') == std::string::npos) {
-        throw Failed{"started " + program + " under strace", "that it listens",
-                     strace_.running() ? "nothing"
-                                       : to_string(*strace_.wait(long_enough)) + " " + strace_.standard_error()};
-    }
-    recording_.port = static_cast<std::uint16_t>(std::stoi(line->substr(line->rfind(':') + 1)));
+    recording_.port = traced_.port();
     endpoint_ = {parse_address("127.0.0.1", recording_.port).value(), long_enough};
-    server_ = process_tree(strace_.pid()).at(1); // the first is strace
     wait_for_rest();
-}
-
-TracedServer::~TracedServer() {
-    std::error_code ignored;
-    fs::remove(file_, ignored);
 }
 
 Client TracedServer::connect(char name, int receive_buffer, int segment) {
@@ -129,7 +112,7 @@ bool TracedServer::at_rest(Client* listening) const {
     // None of them has run in between: whatever has not come will not come, unless somebody sends something. This does
     // not depend on how busy the machine is: who has something to do and gets no CPU does not sleep.
     constexpr milliseconds pause{15};
-    const std::vector<Task> before = tasks(server_);
+    const std::vector<Task> before = tasks(traced_.pid());
     for (int looks = 0; looks < 3; ++looks) {
         if (!std::all_of(before.begin(), before.end(), waits_for_others)) return false;
         if (listening == nullptr) {
@@ -137,7 +120,7 @@ bool TracedServer::at_rest(Client* listening) const {
         } else if (listening->hears_within(pause)) {
             return false;
         }
-        if (tasks(server_) != before) return false;
+        if (tasks(traced_.pid()) != before) return false;
     }
     return true;
 }
@@ -150,7 +133,7 @@ void TracedServer::wait_for_rest() {
 
 void TracedServer::wait_for_thinking() {
     const auto thinks = [&] {
-        const std::vector<Task> all = tasks(server_);
+        const std::vector<Task> all = tasks(traced_.pid());
         return std::any_of(all.begin(), all.end(), [](const Task& one) { return one.call == SYS_clock_nanosleep; });
     };
     if (!eventually(thinks, milliseconds(2000))) { // it thinks for 100 ms: by then that has been missed
@@ -161,11 +144,8 @@ void TracedServer::wait_for_thinking() {
 Recording TracedServer::finish() {
     wait_for_rest();
     mark(0, "stop");
-    kill(server_, SIGTERM);
-    if (!strace_.wait(long_enough)) throw Failed{"stopped the server under strace", "its end", "it goes on"};
+    recording_.raw = traced_.finish();
     recording_.clock_was_set = std::abs(clock_offset() - offset_) > 0.003;
-    std::ifstream file(file_);
-    recording_.raw = std::string(std::istreambuf_iterator<char>(file), {});
     std::istringstream lines(recording_.raw);
     std::vector<TraceEvent> events = read_strace(lines);
     const auto first = std::find_if(events.begin(), events.end(), [](const TraceEvent& e) { return e.is("socket"); });

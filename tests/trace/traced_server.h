@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/support/client.h"
-#include "tests/support/process.h"
+#include "tests/support/straced.h"
 #include "tests/trace/strace_reader.h"
 
 /// What a client did, and when.
@@ -32,9 +32,6 @@ class TracedServer {
   public:
     /// Starts it with these options behind `--port 0`. Throws Failed when strace is missing or may not trace.
     TracedServer(const std::string& program, const std::vector<std::string>& options);
-    ~TracedServer();
-    TracedServer(const TracedServer&) = delete;
-    TracedServer& operator=(const TracedServer&) = delete;
 
     /// A client of that name connects. For the buffers see `Client`.
     Client connect(char name, int receive_buffer = 0, int segment = 0);
@@ -51,9 +48,7 @@ class TracedServer {
     Recording finish();
 
   private:
-    std::string file_;
-    Process strace_;
-    pid_t server_ = -1;
+    Straced traced_;
     Endpoint endpoint_;
     Recording recording_;
     Seconds offset_;
