@@ -208,7 +208,7 @@ test-grader:
 .PHONY: breakages
 breakages:
 	@tests/need.sh strace netcat-openbsd catch2
-	@$(MAKE) --no-print-directory SANITIZE= all build/tests/check build/tests/server-tests
+	@$(MAKE) --no-print-directory SANITIZE= all build/tests/check build/tests/server-tests build/tests/faults/faults
 	@tests/breakages.sh
 
 # --- the article's statements ---------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@
 #
 # What a patch says of itself, before the diff:
 #     Chapter: 04                 whose server is built
-#     Suite: servers              who plays the case: build/tests/server-tests; without this line build/tests/check
+#     Suite: servers              who plays the case: build/tests/server-tests, or faults, by the name of the fault; without
+#                                 this line build/tests/check
 #     Case: never-reading client  which case catches it
 #     Expect: reads none; then    what the report of that failure must match, in what the client did, what was expected
 #                                 and what it got: an extended regular expression, see grep(1)
@@ -35,6 +36,11 @@ play() { # suite, chapter, server, case
         echo "$out"
         grep -qa "^ok .*  $2  $4: " <<<"$out" && return 0
         grep -qa "^FAILED .*  $2  $4: " <<<"$out" && return 1
+    elif [ "$1" = faults ]; then
+        out=$(timeout 100 build/tests/faults/faults --only "$4" "$3" 2>&1 | tr -d '\0')
+        echo "$out"
+        grep -qa '^ok ' <<<"$out" && return 0
+        grep -qa '^FAILED ' <<<"$out" && return 1
     else
         out=$(ONLY=$4 timeout 100 build/tests/check "'$3' --port {port}" "$2" 2>&1 | tr -d '\0')
         echo "$out"
@@ -44,9 +50,9 @@ play() { # suite, chapter, server, case
     return 2
 }
 
-# Of what play says: what the client did, what was expected, what came. Not the hints.
+# Of what play says: what the client did, what was expected, what came. Not the hints. (faults says all in one line.)
 report() {
-    sed -n '/^ *the client /,/^ *hint /{ /^ *hint /d; /^====/q; p }'
+    sed -n '/^    talked: /p; /^ *the client /,/^ *hint /{ /^ *hint /d; /^====/q; p }'
 }
 
 # The unbroken server passes the case. Asked once for each chapter and case: the first who has the lock plays it, and if

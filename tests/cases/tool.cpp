@@ -146,10 +146,13 @@ void one_read_one_write(Subject& subject) {
 }
 
 void few_waits(Subject& subject) {
-    const CallsForMessages calls(subject);
+    // How many it takes depends on how busy the machine is, so a difference of two runs would say nothing.
+    constexpr int rounds = 30;
+    const Calls calls = count_calls(subject, clients, rounds);
     const long waits = calls.count("epoll_wait") + calls.count("select") + calls.count("pselect6");
-    expect(waits > 0 && waits < messages, calls.did, "fewer waits than messages, as one finds several clients ready",
-           text(waits, " waits"));
+    expect(waits > 0 && waits < clients * rounds,
+           text(clients, " clients sent ", rounds, " messages each under strace -c"),
+           "fewer waits than messages, as one finds several clients ready", text(waits, " waits"));
 }
 
 void interest_told_once(Subject& subject) {
