@@ -138,6 +138,7 @@ if fault == "slow_start":
 if fault == "other_port":
     port = 0
 if fault == "floods":
+    print("x" * (2 << 20), flush=True)
     threading.Thread(target=lambda: [print("x" * 1000) for _ in iter(int, 1)], daemon=True).start()
 if fault == "ignores_sigterm":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
