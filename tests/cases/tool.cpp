@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <memory>
 #include <sstream>
 
 #include "tests/cases/case.h"
@@ -75,26 +74,10 @@ struct Calls {
     }
 };
 
-/// Whether strace says that it is the machine that does not let it trace.
-bool is_forbidden(const std::string& said) {
-    return said.find("ptrace") != std::string::npos || said.find("Operation not permitted") != std::string::npos ||
-           said.find("not found") != std::string::npos;
-}
-
-std::unique_ptr<Straced> start_counted(const std::string& program) {
-    try {
-        return std::make_unique<Straced>(std::vector<std::string>{"-c"},
-                                         std::vector<std::string>{program, "--port", "0"});
-    } catch (const Failed& failed) {
-        if (is_forbidden(failed.got)) throw Skipped{"strace does not work here: " + failed.got};
-        throw;
-    }
-}
-
 /// What strace -c counted while `clients` clients sent `rounds` messages each, and left.
 Calls count_calls(Subject& subject, std::size_t clients, int rounds) {
     if (!installed("strace")) throw Skipped{"strace is not installed"};
-    const auto traced = start_counted(subject.program());
+    const auto traced = start_straced({"-c"}, {subject.program(), "--port", "0"});
     const Endpoint server{parse_address("127.0.0.1", traced->port()).value(), subject.patience()};
     {
         const std::string message = "a message of the ordinary kind\n";

@@ -1,18 +1,14 @@
 #include "tests/claims/record.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <sstream>
 
-#include "common/check.h"
 #include "tests/cases/case.h"
 #include "tests/claims/look.h"
+#include "tests/support/straced.h"
 
 long Call::argument(std::size_t number) const {
     std::istringstream words(arguments);
@@ -98,41 +94,17 @@ void one_that_reads_late(const Endpoint& endpoint, pid_t server, Record& record)
     client.receive_all();
 }
 
-/// Whether strace has written down that the process has ended.
-bool has_end(const std::string& file, pid_t process) {
-    std::ifstream lines(file);
-    for (std::string line; std::getline(lines, line);) {
-        // "24304 +++ exited with 0 +++"; a smaller number is followed by more blanks
-        if (std::atol(line.c_str()) == process && line.find(" +++ ") != std::string::npos) return true;
-    }
-    return false;
-}
-
 Record make_record(const std::string& program) {
     if (!installed("strace")) throw Skipped{"strace is not installed"};
-    const Fd memory(check(memfd_create("strace", MFD_CLOEXEC), "memfd_create"));
-    const std::string file = text("/proc/", getpid(), "/fd/", memory.get()); // a file that nobody has to remove
-    Record record{{}, {}, false, -1};
-    {
-        // -D: the server is our child and strace is not its parent, so that it ends with this program, come what may.
-        // -s 16: little of the data; but with less there would be too little of lists, too.
-        Process traced({{"strace", "-D", "-f", "-s", "16", "-o", file, program, "--port", "0"}, {}, true});
-        const auto line = traced.read_line(long_enough);
-        if (!line) throw Skipped{"strace does not work here: " + traced.standard_error()};
-        const auto port = static_cast<std::uint16_t>(std::stoi(line->substr(line->rfind(':') + 1)));
-        const Endpoint endpoint{parse_address("127.0.0.1", port).value(), long_enough};
-        record.main = traced.pid();
-        wait_for_rest(record.main);
-        three_clients(endpoint, record.main, record);
-        one_that_reads_late(endpoint, record.main, record);
-        wait_for_rest(record.main);
-        traced.signal(SIGTERM);
-        if (!traced.wait(long_enough)) throw Failed{"stopped the server under strace", "its end", "it goes on"};
-        if (!eventually([&] { return has_end(file, record.main); }, long_enough)) {
-            throw Failed{"stopped the server under strace", "its end in strace's record", "a record without it"};
-        }
-    }
-    std::ifstream lines(file);
+    // -s 16: little of the data; but with less there would be too little of lists, too.
+    const auto traced = start_straced({"-s", "16"}, {program, "--port", "0"});
+    const Endpoint endpoint{parse_address("127.0.0.1", traced->port()).value(), long_enough};
+    Record record{{}, {}, false, traced->pid()};
+    wait_for_rest(record.main);
+    three_clients(endpoint, record.main, record);
+    one_that_reads_late(endpoint, record.main, record);
+    wait_for_rest(record.main);
+    std::istringstream lines(traced->finish());
     record.calls = parse_strace(lines);
     return record;
 }

@@ -67,6 +67,8 @@ finds "$wrong closes_at_half_close {port}" 02 'half-close' 'got +only the first'
 finds "$wrong unbounded {port}" 02 'memory is bounded' 'got +(it took them all|it grew)'
 finds "$wrong mixes_clients_up {port}" 02 'fifty clients' 'got +from byte'
 finds "$wrong one_at_a_time {port}" 02 'silent client' 'got +0 bytes, then nothing'
+finds "$wrong endless {port}" 02 'half-close' 'and more are coming'
+finds "$wrong ends_in_the_line {port}" 02 'five at once' "got +'cli'"
 finds "$wrong spins {port}" 02 'idle costs no CPU' 'got +it spins: [0-9]+ ms of CPU'
 finds "$wrong leaks {port}" 02 'all is given back' 'descriptors'
 finds "$wrong crashes {port}" 02 'one line' 'gone: ended by signal Aborted'

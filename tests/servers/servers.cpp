@@ -1,7 +1,6 @@
 // Plays every case against one server, each as a test of its own. CHAPTER (01 to 06) and SERVER (the path of its
 // program) come from the environment.
 #include <signal.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>

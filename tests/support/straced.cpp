@@ -41,6 +41,12 @@ bool has_ended(pid_t pid) {
     return state == '-' || state == 'Z';
 }
 
+/// Whether strace says that it is the machine that does not let it trace.
+bool is_forbidden(const std::string& said) {
+    return said.find("ptrace") != std::string::npos || said.find("Operation not permitted") != std::string::npos ||
+           said.find("not found") != std::string::npos;
+}
+
 } // namespace
 
 Straced::Straced(const std::vector<std::string>& options, const std::vector<std::string>& server)
@@ -66,4 +72,14 @@ std::string Straced::finish() {
     std::ostringstream all;
     all << std::ifstream(path_of(record_)).rdbuf();
     return all.str();
+}
+
+std::unique_ptr<Straced> start_straced(const std::vector<std::string>& options,
+                                       const std::vector<std::string>& server) {
+    try {
+        return std::make_unique<Straced>(options, server);
+    } catch (const Failed& failed) {
+        if (is_forbidden(failed.got)) throw Skipped{"strace does not work here: " + failed.got};
+        throw;
+    }
 }

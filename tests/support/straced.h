@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,3 +28,6 @@ class Straced {
     pid_t strace_;
     std::uint16_t port_;
 };
+
+/// The same for a case. Throws Skipped where strace may not trace.
+std::unique_ptr<Straced> start_straced(const std::vector<std::string>& options, const std::vector<std::string>& server);

@@ -97,6 +97,16 @@ def crashes(client):
     os.abort()
 
 
+def endless(client):
+    client.recv(65536)
+    while True:
+        client.sendall(bytes(65536))
+
+
+def ends_in_the_line(client):
+    client.sendall(client.recv(65536)[:3])
+
+
 def good(client):
     while data := client.recv(65536):
         client.sendall(data)
