@@ -37,12 +37,12 @@ Fd accept_client(int listener) {
     return client;
 }
 
-/// Waits for a piece of data and sends it back. False when the client is done or gone.
+/// Reads a piece of data and sends it back. False when the client is done or gone.
 bool echo_piece(int client, std::chrono::milliseconds think_time) {
     std::array<char, piece_size> piece; // not initialised: read fills as much of it as is used
     const ssize_t count = read(client, piece.data(), piece.size());
     if (count == 0) {
-        narrate_left(client, "it closed");
+        narrate_left(client, stopping() ? "the server stops" : "it closed");
         return false;
     }
     if (count < 0) {

@@ -85,23 +85,27 @@ void Server::delete_finished(Workers& workers) {
     }
 }
 
-/// Hands each event to those who do the work. Nothing makes it wait but epoll_wait.
+/// Hands each event to those who do the work.
 void Server::run(Workers& workers) {
     constexpr int most = 64;
     epoll_event events[most];
     while (!stopping()) { // T11
         const int ready = epoll_wait(epoll.get(), events, most, pause.timeout_ms());
+        bool pushed = false;
         for (int i = 0; i < ready; ++i) {
             auto* session = static_cast<Session*>(events[i].data.ptr);
             if (session == nullptr) {
                 accept_client(); // T12
             } else if (session->baton.take(events[i].events)) {
                 workers.push(*session);
+                pushed = true;
             }
         }
-        workers.wake();
-        std::this_thread::yield(); // a hint: let them begin, and find with one wait what arrives meanwhile
-        delete_finished(workers);  // here, where no event of theirs is left in `events`
+        if (pushed) {
+            workers.wake();
+            std::this_thread::yield(); // a hint: let them begin, and find with one wait what arrives meanwhile
+        }
+        delete_finished(workers); // here, where no event of theirs is left in `events`
         if (pause.over() && watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0) pause.begin();
     }
     workers.stop();

@@ -23,12 +23,12 @@ class Baton {
     /// epoll has reported `event`. True: nobody had the connection, and now the caller has it.
     bool take(std::uint32_t event) {
         if ((event & ~std::uint32_t{EPOLLIN | EPOLLOUT}) != 0) more_than_input_ = true;
-        return events_.fetch_add(1, std::memory_order_acq_rel) == 0;
+        return events_.fetch_add(1) == 0;
     }
 
     /// For the owner, before it looks at the connection: with that it deals with all the events so far.
     void about_to_look() {
-        const int events = events_.exchange(1, std::memory_order_acq_rel);
+        const int events = events_.exchange(1);
         assert(events > 0); // or the caller is not the owner
     }
 
@@ -36,7 +36,9 @@ class Baton {
     /// do not touch it. False: an event has come since `about_to_look`, and the caller is still the owner.
     [[nodiscard]] bool let_go() {
         int seen = 1;
-        return events_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel);
+        if (events_.compare_exchange_strong(seen, 0)) return true;
+        assert(seen > 1); // or somebody else has let go of it
+        return false;
     }
 
     /// Whether an event has said that there is something else than input: its end, an error, an urgent mark.

@@ -27,6 +27,26 @@ ssize_t write_some(int fd, const char* data, std::size_t size) {
     return taken < 0 && try_later(errno) ? 0 : taken;
 }
 
+/// Waits until some of the clients with unsent bytes have room, and sends to those. False when there are none left.
+bool send_more(Connections& connections) try {
+    std::vector<pollfd> unfinished;
+    for (const auto& [fd, connection] : connections) {
+        if (connection.interest() == Interest::write) unfinished.push_back({fd, POLLOUT, 0});
+    }
+    if (unfinished.empty()) return false;
+    if (poll(unfinished.data(), unfinished.size(), -1) < 0) {
+        if (errno != EINTR) think(accept_pause_time); // ENOMEM: to ask again at once would spin
+        return true;
+    }
+    for (const pollfd& client : unfinished) {
+        if (client.revents != 0) connections.at(client.fd).on_writable();
+    }
+    return true;
+} catch (const std::bad_alloc&) {
+    think(accept_pause_time); // the same without the kernel
+    return true;
+}
+
 } // namespace
 
 std::size_t Connection::on_readable(std::chrono::milliseconds think_time) {
@@ -80,20 +100,7 @@ void Connection::end(const char* why) {
 }
 
 void deliver_unsent(Connections& connections) {
-    for (;;) {
-        std::vector<pollfd> unfinished;
-        for (const auto& [fd, connection] : connections) {
-            if (connection.interest() == Interest::write) unfinished.push_back({fd, POLLOUT, 0});
-        }
-        if (unfinished.empty()) break;
-        if (poll(unfinished.data(), unfinished.size(), -1) < 0) {
-            if (errno != EINTR) think(accept_pause_time); // ENOMEM: to ask again at once would spin
-            continue;
-        }
-        for (const pollfd& client : unfinished) {
-            if (client.revents != 0) connections.at(client.fd).on_writable();
-        }
-    }
+    while (send_more(connections)) continue;
     for (const auto& [fd, connection] : connections) {
         if (connection.interest() != Interest::none) wait_until_acknowledged(fd);
     }

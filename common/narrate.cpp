@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <mutex>
+#include <new>
+#include <string>
 #include <unordered_map>
 
 namespace {
@@ -18,7 +20,7 @@ void write_line(const std::string& line) {
     [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, line.data(), line.size());
 }
 
-void narrate_connected(int client, const Address& address) {
+void narrate_connected(int client, const Address& address) try {
     if (!verbose) return;
     const std::string text = to_string(address);
     {
@@ -26,9 +28,10 @@ void narrate_connected(int client, const Address& address) {
         addresses[client] = text;
     }
     narrate("fd ", client, ": ", text, " connected");
+} catch (const std::bad_alloc&) {
 }
 
-void narrate_left(int client, const char* why) {
+void narrate_left(int client, const char* why) try {
     if (!verbose) return;
     std::string text;
     {
@@ -37,4 +40,5 @@ void narrate_left(int client, const char* why) {
         addresses.erase(client);
     }
     narrate("fd ", client, ": ", text, " left: ", why);
+} catch (const std::bad_alloc&) {
 }

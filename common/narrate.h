@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <new>
 #include <sstream>
 #include <string>
 
@@ -13,14 +14,18 @@ inline bool verbose = false;
 /// Writes the line to stderr in one write(2), so that the lines of several threads or processes do not mix.
 void write_line(const std::string& line);
 
-/// Says `parts`, one after the other, as one line on stderr if `verbose`. Leaves errno as it was.
+/// Says `parts`, one after the other, as one line on stderr if `verbose`. Leaves errno as it was. Where there is no
+/// memory for the line it is left out, here and below: it is no reason to lose a client.
 template <typename... Parts>
 void narrate(const Parts&... parts) {
     if (!verbose) return;
     const int saved_errno = errno;
-    std::ostringstream line;
-    (line << ... << parts) << '\n';
-    write_line(line.str());
+    try {
+        std::ostringstream line;
+        (line << ... << parts) << '\n';
+        write_line(line.str());
+    } catch (const std::bad_alloc&) {
+    }
     errno = saved_errno;
 }
 

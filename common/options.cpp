@@ -13,7 +13,10 @@
 namespace {
 
 [[noreturn]] void refuse(const std::string& option, const std::string& complaint) {
-    std::cerr << option << ": " << complaint << '\n';
+    std::string line = option + ": " + complaint;
+    const auto is_control = [](unsigned char byte) { return byte < ' ' || byte == 127; };
+    std::replace_if(line.begin(), line.end(), is_control, '?'); // one line, whatever was typed
+    std::cerr << line << '\n';
     std::exit(2);
 }
 
