@@ -7,11 +7,10 @@ ARGS     ?=
 
 # What the compiler adds against mistakes that we have not found, where it costs next to nothing: buffers are checked where
 # their size is known, a stack that has been written over ends the program, and addresses differ each time.
-HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-CXXFLAGS  ?= -O2 -g $(if $(SANITIZE),,$(HARDENING))
+CXXFLAGS  ?= -O2 -g $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 CPPFLAGS += -I. -MMD -MP
-override CXXFLAGS += -std=c++20 -pthread -fPIE $(WARNINGS)
+override CXXFLAGS += -std=c++20 -pthread -fPIE -fstack-protector-strong $(WARNINGS)
 override LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now
 
 # SANITIZE=address,undefined or SANITIZE=thread builds everything once more, into a folder of its own.

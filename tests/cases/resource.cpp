@@ -5,9 +5,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 
+#include "common/accept_failure.h"
 #include "common/check.h"
 #include "common/descriptor_limit.h"
 #include "tests/cases/case.h"
@@ -141,6 +145,56 @@ void out_of_descriptors(Subject& subject) {
     serve_more_than_there_is_room_for(subject, 60);
 }
 
+/// A full server that waits a moment before it tries again need not wait so long when somebody leaves meanwhile.
+void room_again(Subject& subject) {
+    constexpr std::size_t most = 24;
+    const RunningServer& server = subject.start({}, most);
+    std::deque<Client> clients;
+    while (open_descriptors(server.pid()) < most) {
+        clients.push_back(subject.connect());
+        clients.back().expect_echo("hello\n");
+    }
+    auto shortest = Clock::duration::max();
+    for (int i = 0; i < 5; ++i) { // the machine may be busy, but hardly each time
+        Client waiting = subject.connect();
+        waiting.send("hello\n");
+        eventually([] { return false; }, accept_pause_time / 10); // for accept to fail, and the pause to begin
+        const auto start = Clock::now();
+        clients.pop_front();
+        waiting.receive(6);
+        shortest = std::min(shortest, Clock::now() - start);
+        clients.push_back(std::move(waiting));
+    }
+    expect(
+        shortest < accept_pause_time / 2, "somebody left a full server, where one client waited, 5 times",
+        text("that this one is served at once, and not only ", accept_pause_time.count(), " ms after it was refused"),
+        text(std::chrono::duration_cast<milliseconds>(shortest).count(), " ms at least"));
+}
+
+/// Ten ports, for as many clients, and no one more can connect. The server sees nothing of it.
+void out_of_ports(Subject& subject) {
+    subject.start();
+    std::uint32_t first = 0;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first;
+    Endpoint few = subject.endpoint();
+    few.ports = first | (first + 9) << 16;
+    std::deque<Client> clients;
+    std::string reason;
+    try {
+        while (clients.size() <= 10) clients.emplace_back(few);
+    } catch (const std::system_error&) {
+        throw Skipped{"the kernel has no IP_LOCAL_PORT_RANGE (Linux 6.3)"};
+    } catch (const Failed& failed) {
+        reason = failed.got;
+    }
+    expect(reason == std::strerror(EADDRNOTAVAIL) && !clients.empty(), "connected 11 clients from 10 ports",
+           std::strerror(EADDRNOTAVAIL), reason);
+    clients.front().expect_echo("hello\n");
+    for (Client& client : clients) client.reset(); // a closed one would keep its port for a minute
+    Client(few).expect_echo("a new one from these ports\n");
+    subject.connect().expect_echo("and one from another\n");
+}
+
 void more_than_a_set_holds(Subject& subject) {
     subject.start();
     serve_more_than_there_is_room_for(subject, 1100);
@@ -240,7 +294,7 @@ void raises_its_limit(Subject& subject) {
     Crowd crowd(subject.endpoint(), 100);
     const std::size_t served = crowd.wait_for_lines(std::min(subject.patience(), milliseconds(5000)));
     expect(served == 100, "100 clients came to a server started under ulimit -Sn 64", "100 answers",
-           text(served, " answers"));
+           text("only ", served, " answers"));
 }
 
 /// Each sends a line of its own and gets it back.
@@ -372,6 +426,9 @@ std::vector<Case> resource_cases() {
              "FD_SET with a descriptor of 1024 or more writes over memory that is not its own, and says nothing.",
              "Is a descriptor checked before it goes into an fd_set? Are those who wait served when others have left?",
              "select(2): FD_SETSIZE limits the descriptor's value. Check it, or set RLIMIT_NOFILE with setrlimit(2)."}},
+        {"room again", "when a client leaves a full server, the one that waits is served at once", room_again},
+        {"out of ports", "when the clients' ports have run out, those that are there are served, and later others",
+         out_of_ports},
         {"all is given back", "clients that have left leave no descriptor, process, zombie or thread behind",
          all_is_given_back,
          Lesson{

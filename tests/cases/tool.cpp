@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <sstream>
+#include <utility>
 
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
@@ -55,6 +56,21 @@ void python(Subject& subject) {
                  "python3 -c 'import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2]))); "
                  "s.sendall(b\"hello\\nhow are you\\n\"); s.shutdown(socket.SHUT_WR); "
                  "print(b\"\".join(iter(lambda: s.recv(100), b\"\")).decode(), end=\"\")' $HOST $PORT");
+}
+
+/// The Makefile has the compiler add these, where they cost next to nothing.
+void hardened(Subject& subject) {
+    if (!installed("readelf")) throw Skipped{"readelf (binutils) is not installed"};
+    Process readelf({{"readelf", "-W", "-h", "-l", "-d", "--dyn-syms", subject.program()}, {}, true});
+    std::string all;
+    while (const auto line = readelf.read_line(subject.patience())) all += *line + "\n";
+    for (const auto& [sign, meaning] : {std::pair{"DYN (", "a position-independent program (-pie)"},
+                                        {"GNU_RELRO", "relocations that are read-only afterwards (-z relro)"},
+                                        {"BIND_NOW", "all of them, from the start (-z now)"},
+                                        {"__stack_chk_fail", "a guard on the stack (-fstack-protector-strong)"}}) {
+        expect(all.find(sign) != std::string::npos, "looked at the program with readelf", meaning,
+               text("no ", sign, " in ", all.size(), " bytes"));
+    }
 }
 
 /// How often each system call was made: strace -c's table.
@@ -153,6 +169,7 @@ std::vector<Case> tool_cases() {
         {"socat", "socat gets its bytes back", socat},
         {"bash", "bash's /dev/tcp gets its bytes back", bash},
         {"python", "Python's socket gets its bytes back", python},
+        {"hardened", "the program is built with the compiler's and the linker's guards", hardened},
         {"one read, one write", "a message takes one read and one write", one_read_one_write},
         {"few waits", "one wait finds several clients ready", few_waits},
         {"interest told once", "a client's interest is told to epoll once, not for each message", interest_told_once},

@@ -60,6 +60,22 @@ void reset_with_a_lot_unread(Subject& subject) {
     expect_alive(subject, "a client reset the connection while the server was sending to it");
 }
 
+/// A program that sends without end and never reads, killed in the middle of it.
+void client_killed(Subject& subject) {
+    const RunningServer& server = subject.start();
+    const std::string line = server.listening_line();
+    const std::string address = "/dev/tcp/127.0.0.1/" + line.substr(line.rfind(':') + 1);
+    for (int i = 0; i < 3; ++i) {
+        Process client(
+            {{"bash", "-c", "exec 3<>" + address + "; echo hello >&3; head -n 1 <&3; exec yes >&3"}, {}, true});
+        const auto back = client.read_line(subject.patience());
+        expect(back == "hello", "sent 'hello' with bash", "'hello' back", back ? *back : "nothing");
+        client.signal(SIGKILL);
+        client.wait(subject.patience());
+    }
+    expect_alive(subject, "3 clients were killed (SIGKILL) while they sent");
+}
+
 void gone_reader(Subject& subject) {
     const RunningServer& server = subject.start();
     Client client = subject.connect();
@@ -229,6 +245,7 @@ std::vector<Case> trouble_cases() {
          Lesson{"The server learns of a reset in a write as well as in a read.",
                 "Is the error of a write looked at, and does it end that one connection only?",
                 "write(2) fails with ECONNRESET or EPIPE: close(2) that descriptor, go on with the others."}},
+        {"client killed", "a client that is killed ends its own connection only", client_killed},
         {"gone reader", "writing to a client that is gone (EPIPE, SIGPIPE) does not end the server", gone_reader,
          Lesson{"By default a write to a client that is gone kills the whole process, with SIGPIPE. Most servers learn "
                 "it in production.",

@@ -7,7 +7,7 @@ $(FAULTS): $(call objects,tests/faults) $(patsubst %,$(BUILD)/tests/support/%.o,
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 
 # FEW=1: a few, in seconds. ONLY='read:error=EIO' those whose names contain that. OTHER='./mine {port}': a
-# server of yours, or one of the peers (build/bench/peers/libuv_echo {port}).
+# server of yours, or one of the peers (build/bench/peers/libuv_echo --port {port}).
 .PHONY: faults
 faults: $(TESTED) $(FAULTS)
 	@tests/need.sh strace

@@ -145,15 +145,15 @@ class Injector {
     }
 
     static std::vector<std::string> command(pid_t server, const Fault& fault, int record) {
-        std::vector<std::string> words = {
-            "strace",
-            "-qq",
-            "-o",
-            text("/proc/", getpid(), "/fd/", record),
-            "-e",
-            "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : "") + (fault.stops() ? ",read,write" : ""),
-            "-e",
-            "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
+        std::vector<std::string> words = {"strace",
+                                          "-qq",
+                                          "-o",
+                                          text("/proc/", getpid(), "/fd/", record),
+                                          "-e",
+                                          "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : "") +
+                                              (fault.stops() || fault.at_stop ? ",read,write" : ""),
+                                          "-e",
+                                          "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
         if (fault.no_heap()) words.insert(words.end(), {"-e", "inject=brk:retval=0:when=1+"});
         if (!fault.in_a_worker) words.emplace_back("-f");
         words.emplace_back("-p");
@@ -248,8 +248,15 @@ Part line(const std::string& name) {
     return part;
 }
 
-/// SIGTERM while a client has not taken all its data. Throws Failed unless the server ends in good order.
-void stop_in_the_middle(RunningServer& server) {
+/// Throws Failed unless the clients got all that the server has read.
+void expect_delivered(std::size_t read, std::size_t written, std::size_t got) {
+    if (read == written && written == got) return;
+    throw Failed{"stopped the server at that call", "that the clients get what it has read",
+                 text(read, " bytes read, ", written, " written, ", got, " with the clients")};
+}
+
+/// SIGTERM while a client has not taken all its data. Gives how much that client got.
+std::size_t stop_in_the_middle(RunningServer& server) {
     Part part;
     part.name = "still there at the stop";
     static const std::string data = random_bytes(8 << 20, 77);
@@ -267,6 +274,7 @@ void stop_in_the_middle(RunningServer& server) {
     Result ignored;
     judge(last, in_time, ignored);
     if (!told) server.process().signal(SIGTERM);
+    return last.front().got();
 }
 
 /// With strace gone: a late client is served, and all is as it was before the first one.
@@ -341,13 +349,19 @@ Outcome stop_and_judge(RunningServer& server, const Fault& fault) {
     if (injector.hits() == 0) return {Verdict::not_reached, ""};
     std::size_t got = 0;
     for (const Talker& one : talkers) got += one.got();
+    expect_delivered(injector.bytes("read"), injector.bytes("write"), got);
+    return {Verdict::served, ""};
+}
+
+/// A stop, with strace still there. Throws Failed unless the server ends in good order and has delivered what it has
+/// read.
+void stop_and_count(RunningServer& server, Injector& injector, const Fault& fault) {
     const std::size_t read = injector.bytes("read");
     const std::size_t written = injector.bytes("write");
-    if (read != written || written != got) {
-        throw Failed{"stopped the server at that call", "that the clients get what it has read",
-                     text(read, " bytes read, ", written, " written, ", got, " with the clients")};
-    }
-    return {Verdict::served, ""};
+    const std::size_t got = stop_in_the_middle(server);
+    expect_good_end(server);
+    injector.detach();
+    if (!fault.may_lose) expect_delivered(injector.bytes("read") - read, injector.bytes("write") - written, got);
 }
 
 std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
@@ -383,14 +397,15 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
                                  : talk(server->endpoint(patience), conversation(), by_turns);
     }
     expect_running(*server);
-    if (fault.at_stop) stop_in_the_middle(*server);
-    if (!fault.at_stop) {
+    if (fault.at_stop) {
+        expect_given_back(*server, before); // so nothing more is read for those who have left
+        stop_and_count(*server, injector, fault);
+    } else {
         injector.detach();
         expect_as_before(*server, before, target.chapter > 0, by_turns);
         server->process().signal(SIGTERM);
+        if (target.chapter > 0) expect_good_end(*server);
     }
-    if (target.chapter > 0) expect_good_end(*server);
-    injector.detach();
     const std::size_t hits = injector.hits();
     if (result.lost > (fault.may_lose ? hits : 0)) {
         throw Failed{text(hits, " times ", fault.what),

@@ -1,5 +1,6 @@
 // A conversation at random, whose seed repeats it: clients that come and go as they like, each with what it must get.
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <random>
 #include <sstream>
+#include <system_error>
 
 #include "tests/support/failed.h"
 #include "tests/support/idle.h"
@@ -31,6 +33,15 @@ struct Arguments {
     std::exit(2);
 }
 
+template <typename Number>
+Number number(const std::string& option, const std::string& word) {
+    Number value{};
+    const char* const end = word.data() + word.size();
+    const auto [stopped_at, error] = std::from_chars(word.data(), end, value);
+    if (error != std::errc() || stopped_at != end || value < Number{}) refuse(option + " '" + word + "': no number");
+    return value;
+}
+
 Arguments parse(int argc, char* argv[]) {
     Arguments arguments;
     for (int i = 1; i < argc; ++i) {
@@ -40,9 +51,9 @@ Arguments parse(int argc, char* argv[]) {
         } else if (i + 1 == argc) {
             refuse(word + " needs a value");
         } else if (word == "--seconds") {
-            arguments.seconds = std::strtod(argv[++i], nullptr);
+            arguments.seconds = number<double>(word, argv[++i]);
         } else {
-            arguments.seed = std::strtoull(argv[++i], nullptr, 10);
+            arguments.seed = number<std::uint64_t>(word, argv[++i]);
         }
     }
     if (arguments.servers.empty()) refuse("no server");
@@ -175,31 +186,30 @@ struct Again {
 void soak(const std::string& server_name, const Arguments& arguments, Again& again, Sum& sum) {
     const bool ours = server_name.find("{port}") == std::string::npos;
     const auto until = Clock::now() + std::chrono::duration<double>(arguments.seconds);
-    std::unique_ptr<RunningServer> server;
-    Idle before;
+    // One server from the first round to the last, so that what it loses in each of them adds up.
+    const std::unique_ptr<RunningServer> server = start(server_name);
+    const Idle before = idle(server->pid());
     std::size_t memory = 0;
-    for (std::uint64_t seed = arguments.seed;; ++seed) {
+    for (std::uint64_t round = 0; round == 0 || Clock::now() < until; ++round) {
+        const std::uint64_t seed = arguments.seed + round;
         again = {0, seed};
-        if (!server) {
-            server = start(server_name);
-            before = idle(server->pid());
-            memory = 0;
-        }
-        const bool stop = ours && seed % 5 == 4;
-        play_round(*server, seed, stop, sum);
-        if (stop) {
-            expect_good_end(*server);
-            server.reset();
+        if (ours && seed % 5 == 4) {
+            const std::unique_ptr<RunningServer> stopped = start(server_name);
+            play_round(*stopped, seed, true, sum);
+            expect_good_end(*stopped);
             ++sum.stops;
-        } else {
-            expect_running(*server);
-            if (ours) expect_given_back(*server, before);
-            expect_no_spin(server->pid(), "everyone has left");
-            again = {arguments.seconds, arguments.seed}; // memory grows from round to round
-            if (sum.rounds > 1) expect_no_growth(server->pid(), memory, sum);
+            continue;
         }
-        if (Clock::now() > until) return;
+        play_round(*server, seed, false, sum);
+        expect_running(*server);
+        if (ours) expect_given_back(*server, before);
+        expect_no_spin(server->pid(), "everyone has left");
+        again = {arguments.seconds, arguments.seed}; // memory grows from round to round
+        if (sum.rounds > 1) expect_no_growth(server->pid(), memory, sum);
     }
+    if (!ours) return;
+    server->process().signal(SIGTERM);
+    expect_good_end(*server);
 }
 
 /// Whether all went well; says so.

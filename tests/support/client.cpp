@@ -53,6 +53,11 @@ Client::Client(const Endpoint& server, int receive_buffer, int segment)
       patience_(server.patience) {
     if (receive_buffer > 0) setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (segment > 0) setsockopt(fd(), IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    if (server.ports != 0) {
+        constexpr int ip_local_port_range = 51; // not in every system's headers
+        check(setsockopt(fd(), IPPROTO_IP, ip_local_port_range, &server.ports, sizeof server.ports),
+              "setsockopt IP_LOCAL_PORT_RANGE");
+    }
     if (connect(fd(), server.address.raw(), server.address.size) < 0 && errno != EINPROGRESS) {
         throw Failed{"connected", "a connection", std::strerror(errno)};
     }

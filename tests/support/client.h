@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 struct Endpoint {
     Address address;
     milliseconds patience{10000};
+    std::uint32_t ports =
+        0; ///< those that its clients may have: the first, and the last << 16; 0: any. Linux 6.3, ip(7)
 };
 
 /// `size` bytes that look random and depend on `seed` only; every byte value occurs.

@@ -89,6 +89,7 @@ Process::Process(const Launch& launch) : stderr_(check(memfd_create("stderr", MF
         dup2(null.get(), STDIN_FILENO);
         dup2(out_write.get(), STDOUT_FILENO);
         dup2(launch.ours ? stderr_.get() : out_write.get(), STDERR_FILENO);
+        close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); // also what we were started with, by make -j for one
         execvp(argv[0], argv.data());
         _exit(errno == ENOENT ? 127 : 126);
     }
