@@ -146,7 +146,7 @@ include $(wildcard tests/*/*.mk)
 
 TEST_MAIN := $(BUILD)/tests/main.o
 $(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT) \
-    $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve page)
+    $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve page) $(patsubst %,$(BUILD)/tests/claims/%.o,calls matrix)
 $(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
 $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 	$(call say,link     $@)

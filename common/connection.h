@@ -58,6 +58,6 @@ class Connection {
 /// The connections by their descriptors. An element stays where it is while others come and go.
 using Connections = std::unordered_map<int, Connection>;
 
-/// For a stop: sends what is unsent to every client that takes it, and returns when all is sent and acknowledged. The
-/// alarm of `stop_on_signals` bounds the wait.
+/// For a stop: sends what is unsent to every client that takes it, and returns when all is sent and acknowledged. Waits
+/// with poll(2), and where there is no memory for that a moment; the alarm of `stop_on_signals` bounds it.
 void deliver_unsent(Connections& connections);

@@ -13,5 +13,6 @@ enum class Mode { blocking, nonblocking };
 Fd open_listener(const Options& options, Mode mode = Mode::blocking);
 
 /// Prints "listening on 127.0.0.1:7007" with the real port, and flushes: whoever started the server with port 0 reads
-/// here where to connect. From this line on a signal stops the server in good order, so call it last.
+/// here where to connect. From this line on a signal stops the server in good order, so call it last. getsockname(2).
+/// Throws std::system_error.
 void announce(int listener);

@@ -10,20 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/claims/calls.h"
 #include "tests/claims/claim.h"
-
-/// A system call that has returned.
-struct Call {
-    pid_t thread;
-    std::string name;
-    std::string arguments;
-    long result; ///< -1: it has failed
-    std::string text;
-
-    [[nodiscard]] bool has(const std::string& part) const { return arguments.find(part) != std::string::npos; }
-    /// The descriptor (or other number) that is the first argument; for epoll_ctl the third is the one it is about.
-    [[nodiscard]] long argument(std::size_t number) const;
-};
 
 /// The calls of a server, of all its threads and processes, in the order in which they returned. It was started; then
 /// three clients came at once, and each sent a line and left when it had it back; a fourth sent until it was stuck, and
@@ -42,6 +30,3 @@ struct Record {
 
 /// The chapter's record; it is made once. Throws Skipped where strace is not installed or must not trace.
 const Record& record_of(const Chapter& chapter);
-
-/// Reads strace's output (with -f) and puts the halves of the calls together that were interrupted by others.
-std::vector<Call> parse_strace(std::istream& lines);

@@ -11,6 +11,8 @@
 
 #include "common/options.h"
 #include "tests/catch.h"
+#include "tests/claims/calls.h"
+#include "tests/claims/matrix.h"
 #include "tests/support/failed.h"
 #include "tests/support/in_child.h"
 #include "tests/trace/page.h"
@@ -176,6 +178,24 @@ TEST_CASE("fuzz: a damaged record of strace is read or refused") {
             read_strace(in);
         } catch (const UnreadableTrace&) {
         }
+    });
+}
+
+TEST_CASE("fuzz: the claims' record: of a damaged one those calls are read that are whole") {
+    fuzz("24304 read(4,  <unfinished ...>\n24305 close(7) = 0\n24304 <... read resumed>\"a\\\"b\"..., 65536) = 6\n"
+         "24304 epoll_ctl(4, EPOLL_CTL_ADD, 3, {events=EPOLLIN, data={u32=0}}) = 0\n24304 +++ exited with 0 +++\n",
+         first_seed(), [](std::istream& in) {
+             for (const Call& call : parse_strace(in)) call.argument(2);
+         });
+}
+
+TEST_CASE("fuzz: a damaged table of claims differs or is the same") {
+    const Matrix matrix = {{"S1", "a `socket`", {"yes", "no", "-", "?", "yes", "no"}, "5 | 6"},
+                           {"S2", "one more", {"yes", "yes", "yes", "yes", "yes", "yes"}, ""}};
+    fuzz("# Page\n" + as_markdown(matrix) + "the end\n", first_seed(), [&](std::istream& in) {
+        std::ostringstream page;
+        page << in.rdbuf();
+        compare(matrix, page.str(), true);
     });
 }
 
