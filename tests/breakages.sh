@@ -52,7 +52,7 @@ play() { # suite, chapter, server, case
 
 # Of what play says: what the client did, what was expected, what came. Not the hints. (faults says all in one line.)
 report() {
-    sed -n '/^    talked: /p; /^ *the client /,/^ *hint /{ /^ *hint /d; /^====/q; p }'
+    sed -n '/: expected .*, got /p; /^ *the client /,/^ *hint /{ /^ *hint /d; /^====/q; p }'
 }
 
 # The unbroken server passes the case. Asked once for each chapter and case: the first who has the lock plays it, and if
