@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <initializer_list>
 #include <iostream>
 #include <map>
 
@@ -100,7 +101,7 @@ void Sweeps::measure_all(const std::string& file, const std::string& x, std::vec
 /// a. What a message costs beside so many connections that say nothing.
 void Sweeps::idle_connections() {
     std::vector<Point> points;
-    for (const std::size_t idle : {10, 100, 300, 600, 900, 3000, 10000, 19000}) {
+    for (const std::size_t idle : std::initializer_list<std::size_t>{10, 100, 300, 600, 900, 3000, 10000, 19000}) {
         for (const Subject& subject : those({"03 select", "04 non-blocking", "05 epoll", "06 threads", "libevent",
                                              "libuv", "Boost.Asio", "bare epoll loop"})) {
             LoadOptions load;
@@ -115,7 +116,7 @@ void Sweeps::idle_connections() {
 /// b. Messages a second, and the slowest of a hundred, for so many clients that all talk.
 void Sweeps::active_clients() {
     std::vector<Point> points;
-    for (const std::size_t clients : {1, 3, 10, 30, 100, 300, 1000, 3000, 10000}) {
+    for (const std::size_t clients : std::initializer_list<std::size_t>{1, 3, 10, 30, 100, 300, 1000, 3000, 10000}) {
         for (const auto& [name, subject] : subjects_) {
             // So many processes or threads are not a measurement but an accident.
             if (clients > 1000 && (name == "02 fork" || name == "thread per client")) continue;

@@ -193,9 +193,9 @@ TEST_CASE("fuzz: a damaged table of claims differs or is the same") {
     const Matrix matrix = {{"S1", "a `socket`", {"yes", "no", "-", "?", "yes", "no"}, "5 | 6"},
                            {"S2", "one more", {"yes", "yes", "yes", "yes", "yes", "yes"}, ""}};
     fuzz("# Page\n" + as_markdown(matrix) + "the end\n", first_seed(), [&](std::istream& in) {
-        std::ostringstream page;
-        page << in.rdbuf();
-        compare(matrix, page.str(), true);
+        std::ostringstream damaged;
+        damaged << in.rdbuf();
+        compare(matrix, damaged.str(), true);
     });
 }
 
