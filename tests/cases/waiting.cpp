@@ -38,7 +38,8 @@ void half_a_message(Subject& subject) {
 void never_reading_client(Subject& subject) {
     subject.start();
     Client deaf = subject.connect();
-    const std::size_t sent = deaf.send_until_stuck(random_bytes(1 << 16, 5));
+    // Longer than the 200 ms after which the server's kernel asks the client's whether there is room by now.
+    const std::size_t sent = deaf.send_until_stuck(random_bytes(1 << 16, 5), milliseconds(300));
     expect_served(subject, text("one client has sent ", sent, " bytes and reads none"));
 }
 

@@ -140,7 +140,8 @@ Comparison compare(const Matrix& measured, const std::string& page, bool whole) 
         for (std::size_t i = 0; i < chapter_count; ++i) {
             if (row.cells[i] == "?" || row.cells[i] == cells[2 + i]) continue;
             result.differences.push_back(text(row.id, ", chapter ", chapter_name(i), ": the table says '", cells[2 + i],
-                                              "', measured was '", row.cells[i], "'"));
+                                              "', measured was '", row.cells[i], "'",
+                                              row.figure.empty() ? "" : " (" + row.figure + ")"));
         }
         if (std::count(row.cells.begin(), row.cells.end(), "?") > 0) result.skipped.push_back(row.id);
     }

@@ -170,7 +170,8 @@ Finding s13_epoll_ctl(const Chapter& chapter) {
     const int fd = find_descriptor(server.pid(), server_end(endpoint, client).inode).number;
     const Watched added = watched(server, fd);
     send_and_never_read(client, endpoint, server.pid());
-    const Watched changed = watched(server, fd);
+    Watched changed{};
+    eventually([&] { return ((changed = watched(server, fd)).events & EPOLLOUT) != 0; }, milliseconds(1000));
     client.reset();
     const bool removed = eventually([&] { return watched(server, fd).events == 0; }, long_enough);
 
