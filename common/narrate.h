@@ -22,6 +22,7 @@ void narrate(const Parts&... parts) {
     const int saved_errno = errno;
     try {
         std::ostringstream line;
+        line.exceptions(std::ios::badbit); // or it would keep what it has of the line, and say nothing
         (line << ... << parts) << '\n';
         write_line(line.str());
     } catch (const std::bad_alloc&) {

@@ -17,8 +17,7 @@ using std::chrono::milliseconds;
 struct Endpoint {
     Address address;
     milliseconds patience{10000};
-    std::uint32_t ports =
-        0; ///< those that its clients may have: the first, and the last << 16; 0: any. Linux 6.3, ip(7)
+    std::uint32_t ports = 0; ///< those of its clients: first | last << 16 (IP_LOCAL_PORT_RANGE, Linux 6.3); 0: any
 };
 
 /// `size` bytes that look random and depend on `seed` only; every byte value occurs.

@@ -2,8 +2,11 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 
+#include <atomic>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/connection.h"
@@ -11,6 +14,7 @@
 #include "tests/catch.h"
 #include "tests/support/in_child.h"
 #include "tests/support/tcp_pair.h"
+#include "tests/unit/counted_memory.h"
 
 namespace {
 
@@ -80,6 +84,34 @@ TEST_CASE("deliver_unsent: waits for what the kernel had taken before") {
     server.wait_until_it_waits("\n");
     CHECK(difference(data, pair.client.receive(data.size())) == "the same");
     CHECK(server.outcome().out == "11\n0 left");
+}
+
+TEST_CASE("deliver_unsent: where there is no memory for the list of clients, tries again until there is") {
+    const std::string data = random_bytes(piece_size, 4);
+    TcpPair pair = tcp_pair(small);
+    pair.client.send(data);
+    Child server([&] {
+        Connections connections;
+        const Connection& connection = add(connections, pair, small);
+        std::cout << "delivers" << std::endl;
+        std::optional<NoMemoryFor> none;
+        std::atomic<bool> begun = false;
+        std::thread later([&] {
+            begun.wait(false);
+            std::this_thread::sleep_for(milliseconds(20)); // sooner or later is the same to the test
+            none.reset();
+        });
+        none.emplace(sizeof(pollfd));
+        begun = true;
+        begun.notify_one();
+        deliver_unsent(connections);
+        later.join();
+        std::cout << (connection.interest() == Interest::read);
+    });
+    CHECK(difference(data, pair.client.receive(data.size())) == "the same");
+    const Outcome outcome = server.outcome();
+    CHECK(outcome.out == "delivers\n1");
+    CHECK(outcome.ended == "exit status 0");
 }
 
 TEST_CASE("deliver_unsent: gives up a client that is gone, and still serves the others") {

@@ -12,6 +12,7 @@
 #include "common/fd.h"
 #include "tests/catch.h"
 #include "tests/support/in_child.h"
+#include "tests/unit/counted_memory.h"
 
 namespace {
 
@@ -47,6 +48,21 @@ TEST_CASE("narrate: puts its parts together to a line on stderr") {
     });
     CHECK(child.err == "fd 5: echoed 3 of 10 bytes\nnext\n");
     CHECK(child.out.empty());
+}
+
+TEST_CASE("narrate: leaves out a line that there is no memory for, and a half of it, too") {
+    const Outcome child = in_child([] {
+        verbose = true;
+        {
+            const NoMemoryFor anything(1);
+            narrate("fd ", 5, ": a line that is longer than what a string holds without memory of its own");
+            narrate_connected(5, somewhere(40182));
+            narrate_left(5, "a reason that is longer than what a string holds without memory of its own");
+        }
+        narrate("the next one");
+    });
+    CHECK(child.err == "the next one\n");
+    CHECK(child.ended == "exit status 0");
 }
 
 TEST_CASE("narrate: writes a line in one piece") {

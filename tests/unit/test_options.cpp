@@ -131,6 +131,11 @@ TEST_CASE("parse_options: refuses an empty argument") {
     CHECK(wrong({""}).find("no such option; allowed are --host ") != std::string::npos);
 }
 
+TEST_CASE("parse_options: says it in one line, whatever was typed") {
+    CHECK_THAT(wrong({"--port", "80\n\033[2J"}), StartsWith("--port '80??[2J': allowed is"));
+    CHECK_THAT(wrong({"--two\nlines"}), StartsWith("--two?lines: no such option"));
+}
+
 TEST_CASE("parse_options: stops at what is wrong, wherever it stands") {
     CHECK_THAT(wrong({"--port", "7007", "--verbose", "more"}), StartsWith("more: no such option"));
     CHECK_THAT(wrong({"--port", "x", "--help"}), StartsWith("--port 'x': "));
