@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <fstream>
 
 #include "common/check.h"
 #include "tests/cases/case.h"
@@ -70,6 +71,14 @@ void client_killed(Subject& subject) {
             {{"bash", "-c", "exec 3<>" + address + "; echo hello >&3; head -n 1 <&3; exec yes >&3"}, {}, true});
         const auto back = client.read_line(subject.patience());
         expect(back == "hello", "sent 'hello' with bash", "'hello' back", back ? *back : "nothing");
+        // It has become `yes`, and waits for room: both sides have unread bytes.
+        const auto sends = [&] {
+            std::string name;
+            std::ifstream(text("/proc/", client.pid(), "/comm")) >> name;
+            return name == "yes" && process_state(client.pid()) == 'S';
+        };
+        expect(eventually(sends, subject.patience()), "sent without reading", "that there is no room some time",
+               "it sends on and on");
         client.signal(SIGKILL);
         client.wait(subject.patience());
     }
