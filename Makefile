@@ -127,26 +127,26 @@ $(eval $(call diff_rule,05-epoll-server,06-epoll-threadpool))
 
 SUPPORT := $(call objects,tests/support) $(COMMON)
 
-$(BUILD)/tests/demo/demo: $(call objects,tests/demo) \
+$(BUILD)/tests/tools/demo/demo: $(call objects,tests/tools/demo) \
     $(patsubst %,$(BUILD)/tests/support/%.o,client process running_server) $(COMMON)
 	$(call say,link     $@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 
 .PHONY: demo demo-program
-demo-program: $(BUILD)/tests/demo/demo
+demo-program: $(BUILD)/tests/tools/demo/demo
 demo: all demo-program
-	@$(BUILD)/tests/demo/demo $(SERVERS)
+	@$(BUILD)/tests/tools/demo/demo $(SERVERS)
 
 # All chapters, unless CHAPTER is given on the command line. ThreadSanitizer is for the one that has threads: in the others
 # it finds nothing, and holds signals back.
 TESTED := $(if $(filter command%,$(origin CHAPTER)),$(call folder,$(CHAPTER)),$(if $(filter thread,$(SANITIZE)),$(call folder,06),$(CHAPTERS)))
 
 # Each kind of tool in tests/ brings its own rules.
-include $(wildcard tests/*/*.mk)
+include $(wildcard tests/*/*.mk tests/tools/*/*.mk)
 
 TEST_MAIN := $(BUILD)/tests/main.o
 $(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT) \
-    $(patsubst %,$(BUILD)/tests/trace/%.o,strace_reader resolve page) $(patsubst %,$(BUILD)/tests/claims/%.o,calls matrix)
+    $(patsubst %,$(BUILD)/tests/tools/trace/%.o,strace_reader resolve page) $(patsubst %,$(BUILD)/tests/claims/%.o,calls matrix)
 $(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
 $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 	$(call say,link     $@)
@@ -272,7 +272,7 @@ help:
 	@echo 'make bench                 measure the six beside libevent, libuv, Boost.Asio and io_uring: about three minutes;'
 	@echo '                           ROUNDS=3 SECONDS=0.1 for less. make bench-deps installs what they need'
 	@echo 'make bench-check           a few seconds: the figures that are the same on every machine, against their bounds'
-	@echo 'make bench-full            make bench, then the sweeps; make plots draws the pictures in tests/bench/results'
+	@echo 'make bench-full            make bench, then the sweeps; make plots draws the pictures in tests/tools/bench/results'
 	@echo 'make lint                  check the style: clang-format, clang-tidy, shellcheck'
 	@echo 'make format                bring the code into the style'
 	@echo 'make docs                  write the pictures and the strace excerpts of the READMEs anew'

@@ -15,8 +15,8 @@
 #include "tests/claims/matrix.h"
 #include "tests/support/failed.h"
 #include "tests/support/in_child.h"
-#include "tests/trace/page.h"
-#include "tests/trace/strace_reader.h"
+#include "tests/tools/trace/page.h"
+#include "tests/tools/trace/strace_reader.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // The load generator must notice a server that does not keep the contract.
 
-#include "tests/bench/load.h"
+#include "tests/tools/bench/load.h"
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/trace/page.h"
+#include "tests/tools/trace/page.h"
 
 namespace {
 

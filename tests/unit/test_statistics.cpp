@@ -1,4 +1,4 @@
-#include "tests/bench/statistics.h"
+#include "tests/tools/bench/statistics.h"
 
 #include "tests/catch.h"
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/trace/resolve.h"
-#include "tests/trace/strace_reader.h"
+#include "tests/tools/trace/resolve.h"
+#include "tests/tools/trace/strace_reader.h"
 
 namespace {
 

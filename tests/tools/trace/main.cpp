@@ -1,0 +1,166 @@
+// Shows a server's system calls: `tracer trace SERVER`, as text; `tracer timeline FOLDER SERVER...`, as pictures.
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/failed.h"
+#include "tests/tools/trace/scene.h"
+#include "tests/tools/trace/svg.h"
+#include "tests/tools/trace/timeline.h"
+#include "tests/tools/trace/trace.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// "03-select-server", the folder that the server is in.
+std::string chapter_of(const std::string& server) {
+    return fs::path(server).parent_path().filename();
+}
+
+void write_file(const fs::path& path, const std::string& content) {
+    fs::create_directories(path.parent_path());
+    std::ofstream file(path);
+    file << content;
+    if (!file.flush()) throw std::runtime_error(path.string() + ": cannot be written");
+}
+
+/// All pictures under each other, for any browser.
+std::string page(const std::vector<std::string>& pictures) {
+    std::string html =
+        "<!DOCTYPE html>\n<html lang='en'>\n<meta charset='utf-8'>\n"
+        "<meta name='viewport' content='width=device-width'>\n<title>Who waits for whom</title>\n"
+        "<style>body { margin: 1rem auto; padding: 0 0.5rem; max-width: 830px; color: #1f2328; "
+        "background: #ffffff; font-family: system-ui, sans-serif; } svg { width: 100%; height: auto; "
+        "margin: 1rem 0; } @media (prefers-color-scheme: dark) { body { color: #e6edf3; background: "
+        "#0d1117; } }</style>\n<h1>Who waits for whom</h1>\n<p>One scene, six servers. Three times B comes "
+        "and wants its line back. A is there already and says nothing; sends and does not read; asks, "
+        "too. Point at a bar to see the system calls.</p>\n";
+    for (const std::string& picture : pictures) html += picture;
+    return html + "</html>\n";
+}
+
+/// The scene, played until nothing in it was missed: B has to ask while A's request is worked on, and on a busy machine
+/// that may be over before it is noticed.
+Timeline complete_timeline(const std::string& server) {
+    for (int times = 1;; ++times) {
+        try {
+            return lay_out(play_timeline(server));
+        } catch (const Failed&) {
+            if (times == 6) throw;
+        } catch (const UnreadableTrace& error) {
+            if (times == 6) throw Failed{"read what strace wrote", "lines that it can have written", error.what()};
+        }
+    }
+}
+
+/// On a busy machine the steps of the scene lie further apart, and the picture gets smaller; so the shortest of a few.
+Timeline shortest_timeline(const std::string& server) {
+    Timeline best = complete_timeline(server);
+    for (int more = 0; more < 4 && lengths_of(best, usual_lengths()) != usual_lengths(); ++more) {
+        Timeline next = complete_timeline(server);
+        if (next.parts.back().to - next.parts.front().from < best.parts.back().to - best.parts.front().from) {
+            best = std::move(next);
+        }
+    }
+    return best;
+}
+
+/// FOLDER/03-select-server.svg for each server, and for several FOLDER/index.html, all with one time scale.
+void timelines(const fs::path& folder, const std::vector<std::string>& servers) {
+    std::vector<Timeline> all;
+    Lengths lengths = usual_lengths();
+    for (const std::string& server : servers) {
+        all.push_back(shortest_timeline(server));
+        lengths = lengths_of(all.back(), lengths);
+    }
+    std::vector<std::string> pictures;
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        pictures.push_back(draw(all[i], chapter_of(servers[i]), lengths));
+        const fs::path path = folder / (chapter_of(servers[i]) + ".svg");
+        write_file(path, pictures.back());
+        std::cout << path.string() << ": " << finding(all[i]) << '\n';
+    }
+    if (servers.size() < 2) return;
+    write_file(folder / "index.html", page(pictures));
+    std::cout << (folder / "index.html").string() << '\n';
+}
+
+/// What the picture beside the server tells; see `draw`.
+std::string committed_story(const std::string& server) {
+    std::ifstream file(fs::path(server).parent_path() / "timeline.svg");
+    const std::string picture(std::istreambuf_iterator<char>(file), {});
+    const std::size_t from = picture.find("<desc>");
+    const std::size_t to = picture.find("</desc>");
+    return from == std::string::npos || to == std::string::npos ? "" : picture.substr(from + 6, to - from - 6);
+}
+
+/// Plays the scene: whether the picture beside the server still tells what happens. Says so in a line.
+bool check_story(const std::string& server) {
+    const auto start = Clock::now();
+    // That moment may also be missed by B alone. So up to three times.
+    std::string happened;
+    try {
+        for (int times = 0; times < 3 && escape(happened) != committed_story(server); ++times) {
+            happened = story(complete_timeline(server));
+        }
+    } catch (const Failed& failed) { // one picture's trouble is not the others'
+        happened = failed.did + ": expected " + failed.expected + ", got " + failed.got + "\n";
+    }
+    const double took = std::chrono::duration<double>(Clock::now() - start).count();
+    const bool ok = escape(happened) == committed_story(server);
+    std::ostringstream line;
+    line << (ok ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4) << took << " s  "
+         << chapter_of(server) << ": timeline.svg tells what happens\n";
+    if (!ok)
+        line << "it tells:\n"
+             << committed_story(server) << "and this happened:\n"
+             << escape(happened) << "(make docs draws it)\n";
+    std::cout << line.str() << std::flush;
+    return ok;
+}
+
+/// For tests/run.sh, which adds up what TALLY names.
+int check_stories(const std::vector<std::string>& servers) {
+    const auto told = std::count_if(servers.begin(), servers.end(), check_story);
+    const auto failed = static_cast<std::ptrdiff_t>(servers.size()) - told;
+    if (const char* tally = std::getenv("TALLY")) std::ofstream(tally) << told << ' ' << failed << " 0\n";
+    return failed == 0 ? 0 : 1;
+}
+
+int run(const std::vector<std::string>& words) {
+    const std::string command = words.empty() ? "" : words[0];
+    if (command == "trace" && words.size() == 2) {
+        std::cout << annotated_trace(chapter_of(words[1]), play_trace(words[1]));
+    } else if (command == "raw" && words.size() == 2) {
+        std::cout << play_trace(words[1]).raw;
+    } else if (command == "timeline" && words.size() > 2) {
+        timelines(words[1], {words.begin() + 2, words.end()});
+    } else if (command == "check" && words.size() > 1) {
+        return check_stories({words.begin() + 1, words.end()});
+    } else {
+        std::cerr << "usage: tracer trace SERVER | raw SERVER | timeline FOLDER SERVER... | check SERVER...\n";
+        return 2;
+    }
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    try {
+        return run({argv + 1, argv + argc});
+    } catch (const Failed& failed) {
+        std::cerr << failed.did << ": expected " << failed.expected << ", got " << failed.got << '\n';
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+    }
+    return 1;
+}

@@ -1,0 +1,256 @@
+// Runs every command of the READMEs and compares: `pages check EXEMPT PAGE...`; `pages write EXEMPT PAGE...` also puts
+// what was shown into the blocks that make docs makes. EXEMPT is a file: a page, a beginning of a command, and the
+// reason why it is not run, with | between them.
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include "tests/tools/trace/page.h"
+#include "tests/tools/trace/shell.h"
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds longest_command{100000};
+/// How long what is still missing may come late, on a busy machine; and on a page that has failed already.
+constexpr milliseconds late{15000};
+constexpr milliseconds late_in_vain{3000};
+
+struct Exempt {
+    std::string page;
+    std::string command;
+};
+
+/// A command that showed something else than the page says.
+struct Difference {
+    const Command* command;
+    bool made;
+    std::vector<std::string> got;
+};
+
+std::vector<Exempt> read_exempt(const std::string& file) {
+    std::ifstream lines(file);
+    if (!lines) throw std::runtime_error(file + ": cannot be read");
+    std::vector<Exempt> all;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.empty() || line.starts_with('#')) continue;
+        const std::size_t first = line.find(" | ");
+        const std::size_t second = line.find(" | ", first + 3);
+        if (second == std::string::npos) throw std::runtime_error(file + ": a line without a reason: " + line);
+        all.push_back({line.substr(0, first), line.substr(first + 3, second - first - 3)});
+    }
+    return all;
+}
+
+/// "README.md:12: $ ls"
+std::string text_of(const Command& command, const Page& page) {
+    return page.name + ":" + std::to_string(command.line + 1) + ": $ " + command.text;
+}
+
+/// Plays one page from top to bottom, in one shell; what the page calls the first terminal is another.
+class Player {
+  public:
+    Player(const Page& page, const std::vector<Exempt>& exempt) : page_(page), exempt_(exempt), shell_(place_) {}
+
+    std::vector<Difference> play();
+    [[nodiscard]] std::size_t commands() const { return commands_; }
+
+  private:
+    [[nodiscard]] bool is_exempt(const Command& command) const;
+    void run(const Command& command, const Block& block);
+    void start_terminal(const Command& command, const Block& block);
+    void note(const Command& command, const Block& block, std::vector<std::string> got);
+
+    const Page& page_;
+    const std::vector<Exempt>& exempt_;
+    Place place_;
+    Shell shell_;
+    std::vector<std::unique_ptr<Shell>> terminals_;
+    std::vector<Difference> differences_;
+    std::size_t commands_ = 0;
+};
+
+bool Player::is_exempt(const Command& command) const {
+    return std::any_of(exempt_.begin(), exempt_.end(), [&](const Exempt& one) {
+        return one.page == page_.name && command.text.starts_with(one.command);
+    });
+}
+
+void Player::note(const Command& command, const Block& block, std::vector<std::string> got) {
+    if (!same(command.expected, got, block.varies)) differences_.push_back({&command, block.made, std::move(got)});
+}
+
+void Player::run(const Command& command, const Block& block) {
+    shell_.tell(command.text);
+    std::vector<std::string> got;
+    const auto until = std::chrono::steady_clock::now() + longest_command;
+    bool done = false;
+    while (!done && std::chrono::steady_clock::now() < until) {
+        done = shell_.done(milliseconds(20));
+        shell_.read(got, milliseconds(0), [] { return true; });
+    }
+    if (!done) throw std::runtime_error(text_of(command, page_) + " goes on and on");
+    // What a command left in the background may be late.
+    const milliseconds limit = differences_.empty() ? late : late_in_vain;
+    shell_.read(got, limit, [&] { return same(command.expected, got, block.varies); });
+    note(command, block, std::move(got));
+}
+
+/// A server that stays: the shell is not waited for.
+void Player::start_terminal(const Command& command, const Block& block) {
+    terminals_.push_back(std::make_unique<Shell>(place_));
+    terminals_.back()->tell(command.text);
+    std::vector<std::string> got;
+    terminals_.back()->read(got, longest_command, [&] { return same(command.expected, got, block.varies); });
+    note(command, block, std::move(got));
+}
+
+std::vector<Difference> Player::play() {
+    for (const Block& block : page_.blocks) {
+        for (const Command& command : block.commands) {
+            if (is_exempt(command)) continue;
+            ++commands_;
+            if (command.text.starts_with("make run ")) {
+                start_terminal(command, block);
+            } else {
+                run(command, block);
+            }
+        }
+    }
+    return std::move(differences_);
+}
+
+/// What became of a page.
+struct Result {
+    Page page;
+    std::vector<Difference> differences; // point into `page`
+    std::size_t commands = 0;
+    double seconds = 0;
+    std::string trouble;
+    int played = 0;
+
+    [[nodiscard]] bool good() const { return trouble.empty() && differences.empty(); }
+};
+
+/// Only this time counts.
+void play_page(Result& result, const std::vector<Exempt>& exempt) {
+    const auto start = std::chrono::steady_clock::now();
+    result.trouble.clear();
+    result.differences.clear();
+    ++result.played;
+    try {
+        Player player(result.page, exempt);
+        result.differences = player.play();
+        result.commands = player.commands();
+    } catch (const std::exception& error) {
+        result.trouble = error.what();
+    }
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void print_lines(const std::string& label, const std::vector<std::string>& lines) {
+    std::cout << "    " << label << '\n';
+    for (const std::string& line : lines) std::cout << "        " << line << '\n';
+}
+
+bool report(const Result& result) {
+    const bool ok = result.good();
+    std::ostringstream line;
+    line << (ok ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4) << result.seconds
+         << " s  " << result.page.name << ": what its " << result.commands << " commands show is what it says"
+         << (result.played > 1 ? " (played " + std::to_string(result.played) + " times)" : "") << '\n';
+    std::cout << line.str();
+    if (!result.trouble.empty()) std::cout << "    " << result.trouble << '\n';
+    for (const Difference& one : result.differences) {
+        std::cout << "  " << text_of(*one.command, result.page) << '\n';
+        print_lines("the page says:", one.command->expected);
+        print_lines("it showed:", one.got);
+    }
+    std::cout << std::flush;
+    return ok;
+}
+
+/// The pages `number`, `number` + 1 ... share the players; most of the time the commands wait.
+void play_all(std::vector<Result>& results, const std::vector<Exempt>& exempt) {
+    constexpr std::size_t players = 3;
+    std::mutex mutex;
+    std::size_t next = 0;
+    std::vector<std::thread> threads;
+    const auto take = [&]() -> Result* {
+        const std::lock_guard lock(mutex);
+        return next < results.size() ? &results[next++] : nullptr;
+    };
+    for (std::size_t i = 0; i < players; ++i) {
+        threads.emplace_back([&] {
+            while (Result* result = take()) play_page(*result, exempt);
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+}
+
+/// Puts what was shown into the blocks that make docs makes, from the bottom up, so that line numbers stay right.
+void rewrite(Result& result) {
+    auto& lines = result.page.lines;
+    bool changed = false;
+    for (auto it = result.differences.rbegin(); it != result.differences.rend(); ++it) {
+        if (!it->made) continue;
+        const auto first = lines.begin() + static_cast<std::ptrdiff_t>(it->command->line) + 1;
+        const auto last = first + static_cast<std::ptrdiff_t>(it->command->expected.size());
+        lines.insert(lines.erase(first, last), it->got.begin(), it->got.end());
+        changed = true;
+    }
+    if (!changed) return;
+    std::ofstream file(result.page.name);
+    for (const std::string& line : lines) file << line << '\n';
+    std::cout << "written  " << result.page.name << '\n';
+}
+
+int run(bool write, const std::string& exempt_file, const std::vector<std::string>& names) {
+    const std::vector<Exempt> exempt = read_exempt(exempt_file);
+    std::vector<Result> results;
+    for (const std::string& name : names) {
+        std::ifstream text(name);
+        if (!text) throw std::runtime_error(name + ": cannot be read");
+        results.push_back({read_page(name, text), {}, 0, 0, "", 0});
+    }
+    play_all(results, exempt);
+    const int tries = write ? 2 : 3; // what is to be written differs each time
+    int failed = 0;
+    for (Result& result : results) {
+        // A busy machine can make a command late for the next one; so again, alone.
+        while (!result.good() && result.played < tries) play_page(result, exempt);
+        if (write) rewrite(result);
+        std::erase_if(result.differences, [&](const Difference& one) { return write && one.made; });
+        failed += report(result) ? 0 : 1;
+    }
+    if (const char* tally = std::getenv("TALLY")) {
+        std::ofstream(tally) << static_cast<int>(results.size()) - failed << ' ' << failed << " 0\n";
+    }
+    return failed == 0 ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.size() < 3 || (words[0] != "check" && words[0] != "write")) {
+        std::cerr << "usage: pages check|write EXEMPT PAGE...\n";
+        return 2;
+    }
+    try {
+        return run(words[0] == "write", words[1], {words.begin() + 2, words.end()});
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
+    }
+}
