@@ -28,8 +28,7 @@
 
 namespace {
 
-/// The children that run.
-std::vector<pid_t> children;
+std::vector<pid_t> children; // those that run
 
 /// Waits for the next client. No descriptor when there is none to be had now.
 Fd accept_client(int listener) {
@@ -43,22 +42,16 @@ Fd accept_client(int listener) {
     return client;
 }
 
-/// Says why a client is done or gone.
-bool leave(int client, const char* why) {
-    narrate("fd ", client, ": left: ", why);
-    return false;
-}
-
 /// Reads into a buffer and sends it back. False when the client is done or gone.
 bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     std::array<char, 64 * 1024> buffer; // not initialised: read fills as much of it as is used
     const ssize_t count = read(client, buffer.data(), buffer.size());
-    if (count == 0) return leave(client, "it closed");
-    if (count < 0) return errno == EINTR || leave(client, std::strerror(errno));
+    if (count == 0) return narrate_left(client, "it closed");
+    if (count < 0) return errno == EINTR || narrate_left(client, std::strerror(errno));
 
     std::this_thread::sleep_for(think_time);
-
-    if (!write_all(client, buffer.data(), static_cast<std::size_t>(count))) return leave(client, std::strerror(errno));
+    const bool sent = write_all(client, buffer.data(), static_cast<std::size_t>(count));
+    if (!sent) return narrate_left(client, std::strerror(errno));
     narrate("fd ", client, ": echoed ", count, " bytes");
     return true;
 }
@@ -69,6 +62,7 @@ bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
     std::signal(SIGALRM, SIG_IGN); // the parent's 5 seconds are the child's, too
+    narrate("fd ", client, ": served by process ", getpid());
 
     while (echo_buffer(client, think_time) && !stopping()) {
     }
@@ -76,14 +70,12 @@ bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     _exit(0);
 }
 
-/// Takes the exit status of every child that has ended. Until then it is a zombie, a slot in the process table.
+/// Takes the exit status of each child that has ended. Until then it is a zombie, a slot in the process table.
 void reap_children() {
-    // A child that somebody else started, before this program was executed, is not in the list.
     for (pid_t child = 0; (child = waitpid(-1, nullptr, WNOHANG)) > 0;) std::erase(children, child);
 }
 
-/// fork. Where the system has no room for another process (EAGAIN, ENOMEM), the client waits: we try again after a
-/// moment. Returns -1 only when the server stops meanwhile.
+/// fork. Without room for another process (EAGAIN, ENOMEM) tries again after a moment; -1 when the server stops.
 pid_t fork_when_possible() {
     for (;;) {
         try {
@@ -133,8 +125,7 @@ int main(int argc, char* argv[]) {
             reap_children();
             const Fd client = accept_client(listener.get());
             if (!client) continue;
-            // A child shares the listener with the parent: from here on, a signal must not shut it down.
-            wake_on_stop(client.get());
+            wake_on_stop(client.get()); // not the listener: the child shares it, and would shut it down for the parent
             if (fork_when_possible() == 0) {
                 listener.reset(); // the child's copy
                 serve(client.get(), options.think, parent);

@@ -51,27 +51,21 @@ bool Server::accept_client() {
     try {
         clients.emplace(fd, std::move(client));
     } catch (const std::bad_alloc&) {
-        narrate("fd ", fd, ": left: no memory for it");
+        narrate_left(fd, "no memory for it");
     }
     return true;
-}
-
-/// Says why a client is done or gone.
-bool leave(int client, const char* why) {
-    narrate("fd ", client, ": left: ", why);
-    return false;
 }
 
 /// Reads into a buffer and sends it back. False when the client is done or gone.
 bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     std::array<char, 64 * 1024> buffer; // not initialised: read fills as much of it as is used
     const ssize_t count = read(client, buffer.data(), buffer.size());
-    if (count == 0) return leave(client, "it closed");
-    if (count < 0) return errno == EINTR || leave(client, std::strerror(errno));
+    if (count == 0) return narrate_left(client, "it closed");
+    if (count < 0) return errno == EINTR || narrate_left(client, std::strerror(errno));
 
     std::this_thread::sleep_for(think_time);
-
-    if (!write_all(client, buffer.data(), static_cast<std::size_t>(count))) return leave(client, std::strerror(errno));
+    const bool sent = write_all(client, buffer.data(), static_cast<std::size_t>(count));
+    if (!sent) return narrate_left(client, std::strerror(errno));
     narrate("fd ", client, ": echoed ", count, " bytes");
     return true;
 }

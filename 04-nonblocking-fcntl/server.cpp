@@ -49,13 +49,13 @@ bool Server::accept_client() {
     const int fd = client.get();
     narrate("fd ", fd, ": ", address, " connected");
     if (set_nonblocking(fd) < 0) {
-        narrate("fd ", fd, ": left: ", std::strerror(errno));
+        narrate_left(fd, std::strerror(errno));
         return true;
     }
     try {
         clients.emplace(fd, std::move(client));
     } catch (const std::bad_alloc&) {
-        narrate("fd ", fd, ": left: no memory for it");
+        narrate_left(fd, "no memory for it");
     }
     return true;
 }

@@ -65,11 +65,11 @@ bool Server::accept_client() {
     try {
         Connection& client = clients.emplace(fd, std::move(accepted)).first->second;
         if (watch(EPOLL_CTL_ADD, fd, EPOLLIN, &client) < 0) {
-            narrate("fd ", fd, ": left: ", std::strerror(errno));
+            narrate_left(fd, std::strerror(errno));
             close_client(fd);
         }
     } catch (const std::bad_alloc&) {
-        narrate("fd ", fd, ": left: no memory for it");
+        narrate_left(fd, "no memory for it");
     }
     return true;
 }
@@ -82,7 +82,7 @@ void Server::serve(Connection& client) {
     if (!open) return close_client(fd);
     if (client.has_unsent() == had_unsent) return;
     if (watch(EPOLL_CTL_MOD, fd, client.has_unsent() ? EPOLLOUT : EPOLLIN, &client) < 0) {
-        narrate("fd ", fd, ": left: ", std::strerror(errno));
+        narrate_left(fd, std::strerror(errno));
         close_client(fd);
     }
 }

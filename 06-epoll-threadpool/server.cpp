@@ -83,7 +83,7 @@ void Server::arm(int operation, Client& client) {
     client.armed = true;
     if (watch(operation, fd, (client.has_unsent() ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT, &client) == 0) return;
     client.armed = false; // the kernel does not want it, so it is still ours
-    narrate("fd ", fd, ": left: ", std::strerror(errno));
+    narrate_left(fd, std::strerror(errno));
     close_client(fd);
 }
 
@@ -103,7 +103,7 @@ bool Server::accept_client() {
         const std::lock_guard lock(clients_mutex);
         client = &clients.try_emplace(fd, std::move(accepted)).first->second;
     } catch (const std::bad_alloc&) {
-        narrate("fd ", fd, ": left: no memory for it");
+        narrate_left(fd, "no memory for it");
         return true;
     }
     arm(EPOLL_CTL_ADD, *client);
@@ -123,7 +123,7 @@ void Server::close_client(int fd) {
 /// the kernel would never report it again.
 bool Server::push(Queue<Client>& queue, Client& client) {
     if (queue.push(client)) return true;
-    narrate("fd ", client.fd(), ": left: no memory to queue it");
+    narrate_left(client.fd(), "no memory to queue it");
     close_client(client.fd());
     return false;
 }
@@ -166,6 +166,11 @@ void Server::start_workers(int readers, int writers) {
 void Server::stop_workers() {
     read_queue.close();
     write_queue.close();
+    {
+        const std::lock_guard lock(clients_mutex);
+        const auto is_in_work = [](const auto& entry) { return !entry.second.armed; };
+        unanswered = static_cast<int>(std::count_if(clients.begin(), clients.end(), is_in_work));
+    }
     for (std::thread& worker : workers) worker.join();
     workers.clear();
 }

@@ -49,8 +49,8 @@ class Connection {
         std::array<char, buffer_size> buffer; // not initialised: read fills as much of it as is used
         const ssize_t count = read(fd(), buffer.data(), buffer.size());
         filled_buffer_ = count == static_cast<ssize_t>(buffer.size());
-        if (count == 0) return leave("it closed");
-        if (count < 0) return is_temporary(errno) || leave(std::strerror(errno));
+        if (count == 0) return narrate_left(fd(), "it closed");
+        if (count < 0) return is_temporary(errno) || narrate_left(fd(), std::strerror(errno));
 
         std::this_thread::sleep_for(think_time);
         return send({buffer.data(), static_cast<std::size_t>(count)});
@@ -59,7 +59,7 @@ class Connection {
     /// There is room: sends more of the unsent bytes. False when the client is gone: then close the connection.
     [[nodiscard]] bool send_unsent() {
         const ssize_t count = write(fd(), unsent_.data(), unsent_.size());
-        if (count < 0) return is_temporary(errno) || leave(std::strerror(errno));
+        if (count < 0) return is_temporary(errno) || narrate_left(fd(), std::strerror(errno));
         unsent_.erase(unsent_.begin(), unsent_.begin() + count);
         if (unsent_.empty()) unsent_.shrink_to_fit(); // gives the memory back
         narrate("fd ", fd(), ": room for ", count, " more bytes, ", unsent_.size(), " still unsent");
@@ -71,25 +71,20 @@ class Connection {
     /// bytes that are left over and send them when there is room.
     bool send(std::string_view bytes) {
         const ssize_t count = write(fd(), bytes.data(), bytes.size());
-        if (count < 0 && !is_temporary(errno)) return leave(std::strerror(errno));
+        if (count < 0 && !is_temporary(errno)) return narrate_left(fd(), std::strerror(errno));
         const std::size_t sent = count < 0 ? 0 : static_cast<std::size_t>(count);
         narrate("fd ", fd(), ": echoed ", sent, " of ", bytes.size(), " bytes");
         if (sent == bytes.size()) return true;
         try {
             unsent_.assign(bytes.begin() + sent, bytes.end());
         } catch (const std::bad_alloc&) {
-            return leave("no memory for its unsent bytes");
+            return narrate_left(fd(), "no memory for its unsent bytes");
         }
         return true;
     }
 
     /// EAGAIN ("not now") and EINTR ("again") are no errors: select or epoll tells us when to try again.
     static bool is_temporary(int error) { return error == EAGAIN || error == EINTR; }
-
-    [[nodiscard]] bool leave(const char* why) const {
-        narrate("fd ", fd(), ": left: ", why);
-        return false;
-    }
 
     Fd socket_;
     std::vector<char> unsent_;

@@ -41,3 +41,9 @@ template <typename... Parts>
 void narrate(const Parts&... parts) {
     if (verbose) complain(parts...);
 }
+
+/// Says that a client is done or gone, and why. Returns false, as the functions do that serve it.
+inline bool narrate_left(int client, const char* why) {
+    narrate("fd ", client, ": left: ", why);
+    return false;
+}

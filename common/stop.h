@@ -13,10 +13,10 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <thread>
-#include <unordered_map>
 
 #include "common/check.h"
 #include "common/narrate.h"
@@ -24,12 +24,10 @@
 // A signal handler may run between any two instructions, so it may touch only lock-free atomics and may call only what
 // signal-safety(7) lists: shutdown, alarm, poll, write, stpcpy and _exit are on it.
 inline std::atomic<bool> stop_requested = false;
-inline std::atomic<int> waited_on = -1; // the descriptor that a stop wakes
-inline std::atomic<int> stop_status = 0;
-
-/// How many clients have not got all of their answers, for the message of `end_now`. Until somebody counts, it is the
-/// one that the program is busy with.
-inline std::atomic<int> unanswered = 1;
+inline std::atomic<int> waited_on = -1;  // the descriptor that a stop wakes
+inline std::atomic<int> stop_status = 0; // main returns it
+inline std::atomic<int> unanswered =
+    1; // clients without all of their answers; until we count, the one we are busy with
 
 /// Whether the server has been asked to stop.
 inline bool stopping() {
@@ -37,10 +35,10 @@ inline bool stopping() {
 }
 
 /// Names the descriptor that the program may be waiting on from now on. A stop shuts down its reading side, or has
-/// already done so when this returns, shutdown(2): a blocked accept(2) then fails with EINVAL, a blocked read(2)
-/// returns what has arrived and then 0, and select and epoll report the descriptor as ready. That holds for later calls
-/// too. So no stop is missed, however narrow the gap between looking at `stopping` and waiting. The descriptor may be
-/// closed while it is named here, as long as nothing is opened before another one is named.
+/// already done so when this returns, shutdown(2): accept(2), blocked or later, then fails with EINVAL, read(2) returns
+/// what has arrived and then 0, and select and epoll report the descriptor as ready. So no stop is missed, however
+/// narrow the gap between looking at `stopping` and waiting. The descriptor may be closed while it is named here, as
+/// long as nothing is opened before another one is named.
 inline void wake_on_stop(int fd) {
     // First the name, then the look at the flag; the handler does it the other way round. So at least one of the two
     // sees what the other did, wherever the signal arrives.
@@ -60,14 +58,15 @@ inline void request_stop(int) {
 
 /// The handler of SIGALRM: the 5 seconds are over. Says who has lost something, unless that would block.
 inline void end_now(int) {
-    const int count = unanswered;
     std::array<char, 80> line{"stopped after 5 s: "};
-    char* end = std::to_chars(line.data() + std::strlen(line.data()), line.end(), count).ptr;
-    end = stpcpy(end, count == 1 ? " client had not got all of its answers\n"
-                                 : " clients had not got all of their answers\n");
+    char* end = std::to_chars(line.data() + std::strlen(line.data()), line.end(), unanswered.load()).ptr;
+    end = stpcpy(end, unanswered == 1 ? " client had not got all of its answers\n"
+                                      : " clients had not got all of their answers\n");
     pollfd log{STDERR_FILENO, POLLOUT, 0};
-    if (count > 0 && poll(&log, 1, 0) == 1)
-        write(STDERR_FILENO, line.data(), static_cast<std::size_t>(end - line.data()));
+    if (unanswered > 0 && poll(&log, 1, 0) == 1) {
+        [[maybe_unused]] const ssize_t ignored =
+            write(STDERR_FILENO, line.data(), static_cast<size_t>(end - line.data()));
+    }
     _exit(stop_status);
 }
 
