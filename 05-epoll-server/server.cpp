@@ -125,10 +125,9 @@ int main(int argc, char* argv[]) {
         const Options options = parse_options(argc, argv);
 
         limit_descriptors(RLIM_INFINITY);
-        Server server{open_listener(options), options.think,
-                      Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1", "EPOLL_CLOEXEC"))};
+        Server server{open_listener(options), options.think, Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};
         check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");
-        check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl", "listener");
+        check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl");
         stop_on_signals(server.listener.get());
         announce(server.listener.get());
         server.run();

@@ -222,9 +222,9 @@ int main(int argc, char* argv[]) {
 
         limit_descriptors(RLIM_INFINITY);
         Server server{open_listener(options), options.think,                                      // T1, T3, T4
-                      Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1", "EPOLL_CLOEXEC"))}; // T5
+                      Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};                  // T5
         check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");                     // T2
-        check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl", "listener"); // T6
+        check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl"); // T6
         server.start_workers(readers, writers);
         stop_on_signals(server.listener.get());
         announce(server.listener.get());

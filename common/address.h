@@ -11,6 +11,8 @@
 #include <ostream>
 #include <string>
 
+#include "common/check.h"
+
 /// An IPv4 or IPv6 address with its port, in the form that bind(2) takes and accept(2) fills in.
 struct Address {
     sockaddr_storage storage{};
@@ -51,4 +53,12 @@ inline std::string to_string(const Address& address) {
 
 inline std::ostream& operator<<(std::ostream& out, const Address& address) {
     return out << to_string(address);
+}
+
+/// The address that `socket` is bound to, with the real port where 0 was asked for: getsockname(2).
+/// Throws std::system_error.
+inline Address local_address(int socket) {
+    Address address;
+    check(getsockname(socket, address.raw(), &address.size), "getsockname");
+    return address;
 }
