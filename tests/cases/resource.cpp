@@ -158,7 +158,7 @@ void room_again(Subject& subject) {
     for (int i = 0; i < 5; ++i) { // the machine may be busy, but hardly each time
         Client waiting = subject.connect();
         waiting.send("hello\n");
-        eventually([] { return false; }, accept_pause_time / 10); // for accept to fail, and the pause to begin
+        eventually([] { return false; }, accept_pause / 10); // for accept to fail, and the pause to begin
         const auto start = Clock::now();
         clients.pop_front();
         waiting.receive(6);
@@ -166,8 +166,8 @@ void room_again(Subject& subject) {
         clients.push_back(std::move(waiting));
     }
     expect(
-        shortest < accept_pause_time / 2, "somebody left a full server, where one client waited, 5 times",
-        text("that this one is served at once, and not only ", accept_pause_time.count(), " ms after it was refused"),
+        shortest < accept_pause / 2, "somebody left a full server, where one client waited, 5 times",
+        text("that this one is served at once, and not only ", accept_pause.count(), " ms after it was refused"),
         text(std::chrono::duration_cast<milliseconds>(shortest).count(), " ms at least"));
 }
 

@@ -112,7 +112,7 @@ class ReportFolder {
   public:
     ReportFolder() {
         std::string name = std::filesystem::temp_directory_path() / "bench-XXXXXX";
-        if (mkdtemp(name.data()) == nullptr) check(-1, "mkdtemp " + name);
+        if (mkdtemp(name.data()) == nullptr) check(-1, "mkdtemp", name);
         path_ = name;
     }
     ~ReportFolder() {

@@ -69,8 +69,8 @@ std::string replace_numbers(const std::string& text, const std::regex& wanted, I
 }
 
 Fd named_pipe(const fs::path& path) {
-    check(mkfifo(path.c_str(), 0600), "mkfifo");
-    return Fd(check(open(path.c_str(), O_RDWR | O_CLOEXEC), path.string()));
+    check(mkfifo(path.c_str(), 0600), "mkfifo", path.string());
+    return Fd(check(open(path.c_str(), O_RDWR | O_CLOEXEC), "open", path.string()));
 }
 
 } // namespace
