@@ -30,7 +30,7 @@ void expect_alive(Subject& subject, const std::string& after) {
 void stop_or_continue(const RunningServer& server, int signal) {
     const std::vector<pid_t> processes = process_tree(server.pid());
     for (const pid_t pid : processes) kill(pid, signal);
-    eventually([&] {
+    wait_until(signal == SIGSTOP ? "that it has stopped" : "that it goes on", [&] {
         return std::all_of(processes.begin(), processes.end(),
                            [&](pid_t pid) { return (process_state(pid) == 'T') == (signal == SIGSTOP); });
     });
@@ -95,7 +95,7 @@ void gone_reader(Subject& subject) {
     stop_or_continue(server, SIGSTOP);
     client.send("good bye\n");
     client.finish_sending();
-    eventually([&] { return client.unacknowledged() == 0; });
+    wait_until("that the words arrive", [&] { return client.unacknowledged() == 0; });
     client.reset();
     stop_or_continue(server, SIGCONT);
     expect_alive(subject, "a client left before its answer could be written (EPIPE, SIGPIPE)");
@@ -107,9 +107,9 @@ void stopped_and_continued(Subject& subject) {
     client.expect_echo("before\n");
     for (int i = 0; i < 3; ++i) {
         server.process().signal(SIGSTOP); // and SIGCONT: whatever waits may now return EINTR, see signal(7)
-        eventually([&] { return process_state(server.pid()) == 'T'; });
+        wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
         server.process().signal(SIGCONT);
-        eventually([&] { return process_state(server.pid()) != 'T'; });
+        wait_until("that it goes on", [&] { return process_state(server.pid()) != 'T'; });
         client.expect_echo("after\n");
     }
     client.close();
@@ -161,7 +161,7 @@ void urgent(Subject& subject) {
     stop_or_continue(server, SIGSTOP); // so that all of it has arrived when the server reads
     check(static_cast<int>(send(client.fd(), "ab!", 3, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
     client.send("cd\n");
-    eventually([&] { return client.unacknowledged() == 0; });
+    wait_until("that all arrives", [&] { return client.unacknowledged() == 0; });
     stop_or_continue(server, SIGCONT);
     const std::string back = client.receive(5);
     expect(back == "abcd\n", "sent 'ab', an urgent byte (MSG_OOB), and 'cd'", "'abcd' back", "'" + back + "'");
@@ -231,7 +231,7 @@ void urgent_behind_a_gap(Subject& subject) {
     client.expect_echo("before\n");
     const Fd gap = lose_a_byte(client, subject.endpoint().address);
     check(static_cast<int>(send(gap.get(), "!", 1, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
-    eventually([&] { return info_of(gap.get()).tcpi_unacked > 0; });
+    wait_until("that the urgent byte is on its way", [&] { return info_of(gap.get()).tcpi_unacked > 0; });
     expect_no_spin(subject.server().pid(), "an urgent byte has arrived, and what was sent before it has not");
     expect_alive(subject, "an urgent byte came before what was sent before it");
 }

@@ -47,7 +47,7 @@ void never_reading_client(Subject& subject) {
 void five_at_once(Subject& subject) {
     RunningServer& server = subject.start();
     server.process().signal(SIGSTOP);
-    eventually([&] { return process_state(server.pid()) == 'T'; });
+    wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
     Crowd crowd(subject.endpoint(), 5);
     server.process().signal(SIGCONT);
     try {

@@ -240,7 +240,8 @@ bool event_after_close(TcpPair& pair) {
     watched.data.u64 = 42;
     check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
     pair.client.send("a word\n");
-    eventually([&] { return pair.client.unacknowledged() == 0; }, long_enough);
+    wait_until(
+        "that the word arrives", [&] { return pair.client.unacknowledged() == 0; }, long_enough);
     const int number = pair.server.get();
     pair.server.reset();
 

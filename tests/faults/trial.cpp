@@ -12,6 +12,7 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <thread>
 
 #include "common/check.h"
 #include "tests/support/failed.h"
@@ -291,7 +292,7 @@ void expect_pauses(const Injector& injector, const std::string& what) {
     constexpr milliseconds look(200);
     constexpr std::size_t few = 20;
     const std::size_t before = injector.hits();
-    eventually([] { return false; }, look);
+    std::this_thread::sleep_for(look);
     const std::size_t asked = injector.hits() - before;
     if (asked > few) {
         throw Failed{what + " lasts", text("a server that tries again at most every now and then"),
@@ -307,7 +308,7 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     }
     // Who has not been accepted by then waits until there is room.
     const auto all_in = [&] { return !server.process().running() || open_descriptors(server.pid()) > size; };
-    eventually(all_in, milliseconds(3000));
+    static_cast<void>(eventually(all_in, milliseconds(3000)));
     expect_running(server);
     for (const Part& part : conversation()) talkers.emplace_back(server.endpoint(patience), part);
     Result result;
@@ -365,7 +366,7 @@ void stop_and_count(RunningServer& server, Injector& injector, const Fault& faul
 }
 
 std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
-    if (target.chapter == 0) return std::make_unique<RunningServer>(target.command, patience, std::nullopt);
+    if (target.chapter == 0) return std::make_unique<RunningServer>(target.command, patience);
     return std::make_unique<RunningServer>(target.program, fault.options);
 }
 
@@ -375,7 +376,7 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
     const bool lasting = fault.when.ends_with("+");
     if (target.chapter == 0) { // what it opens with its first client, it may keep
         talk(server->endpoint(patience), {line("a first client")}, false);
-        eventually([&] { return idle(server->pid()).processes == 1; }, milliseconds(500));
+        static_cast<void>(eventually([&] { return idle(server->pid()).processes == 1; }, milliseconds(500)));
     }
     if (fault.stops()) return stop_and_judge(*server, fault);
     const Idle before = idle(server->pid());

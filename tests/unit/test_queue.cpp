@@ -39,7 +39,7 @@ class Waiting {
             });
         }
         const auto waits = [](const std::atomic<pid_t>& tid) { return tid != 0 && process_state(tid) == 'S'; };
-        eventually([&] { return std::all_of(tids_.begin(), tids_.end(), waits); });
+        wait_until("that all wait", [&] { return std::all_of(tids_.begin(), tids_.end(), waits); });
     }
     ~Waiting() { join(); }
     Waiting(const Waiting&) = delete;
@@ -127,7 +127,7 @@ TEST_CASE("Queue: wake wakes one who waits, and who was woken wakes the next") {
         queue.wake(); // for nothing
         queue.push(one);
         queue.wake();
-        eventually([&] { return waiting.items == 1; });
+        wait_until("that the first is taken", [&] { return waiting.items == 1; });
         queue.push(two);
         queue.push(three);
         queue.wake();
