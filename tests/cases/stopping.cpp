@@ -89,9 +89,15 @@ void delivers_what_was_read(Subject& subject) {
 void delivers_what_it_has_written(Subject& subject) {
     RunningServer& server = subject.start();
     Client client = subject.connect(4096);
-    const std::string data = random_bytes(200000, 14);
-    client.send(data);
-    wait_until("that it reads all", [&] { return is_read(subject, client); });
+    const std::string source = random_bytes(1 << 20, 14);
+    std::string data;
+    // Piece by piece, until some 20 KiB wait there. How much there is room for depends on the size of the packets.
+    constexpr std::size_t enough = 20000;
+    while (data.size() < source.size() && server_end(subject.endpoint(), client).send_queue < enough) {
+        data = source.substr(0, data.size() + 4096);
+        client.send(std::string_view(data).substr(data.size() - 4096));
+        wait_until("that it reads on", [&] { return is_read(subject, client); });
+    }
     server.process().signal(SIGTERM);
     server.process().wait(milliseconds(200)); // it shall not end now; if it does, the byte comes after that
     client.send("!");
