@@ -41,18 +41,10 @@ void room_costs_no_cpu(Subject& subject) {
     expect_no_spin(subject, "a client has got 4 MiB back and is silent now");
 }
 
-/// ThreadSanitizer remembers who has touched what, so the memory of a program built with it grows with what it does.
-bool has_thread_sanitizer(pid_t pid) {
-    std::ifstream maps(text("/proc/", pid, "/maps"));
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("libtsan") != std::string::npos) return true;
-    }
-    return false;
-}
-
 void memory_is_bounded(Subject& subject) {
     subject.start();
-    if (has_thread_sanitizer(subject.server().pid())) throw Skipped{"ThreadSanitizer's own memory grows"};
+    // It remembers who has touched what.
+    if (has_library(subject.server().pid(), "libtsan")) throw Skipped{"ThreadSanitizer's own memory grows"};
     constexpr int count = 8;
     std::vector<Client> deaf;
     deaf.reserve(count);

@@ -237,6 +237,14 @@ std::size_t thread_count(pid_t pid) {
     return count_entries("/proc/" + std::to_string(pid) + "/task");
 }
 
+bool has_library(pid_t pid, const std::string& name) {
+    std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find(name) != std::string::npos) return true;
+    }
+    return false;
+}
+
 std::size_t private_memory(pid_t root) {
     std::size_t kilobytes = 0;
     for (const pid_t pid : process_tree(root)) {

@@ -94,6 +94,9 @@ std::size_t open_descriptors(pid_t pid);
 /// How many threads it has.
 std::size_t thread_count(pid_t pid);
 
+/// Whether it has loaded a library whose name contains this: "libtsan"; "san.so" is that of any sanitizer.
+bool has_library(pid_t pid, const std::string& name);
+
 /// Resident private memory of `pid` and its descendants, in bytes (/proc/PID/smaps_rollup).
 std::size_t private_memory(pid_t pid);
 
