@@ -50,7 +50,7 @@ include $(wildcard tests/*/*.mk tests/tools/*/*.mk)
 test-programs: $(SERVERS) $(tested) $(if $(SANITIZE),$(UNIT_TESTS),$(TEST_PROGRAMS))
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests build/tests/soak/soak)
 need:
-	@CXX='$(CXX)' tests/need.sh catch2 python3 $(DOCS_NEED)
+	@CXX='$(CXX)' tests/need.sh catch2 'strace?' python3 $(DOCS_NEED)
 
 # What tests/run.sh runs beside the cases, a name and a command on each line. The article's statements, the pictures, the
 # pages and the calls that fail are about the servers as a reader builds them.
