@@ -63,6 +63,8 @@ soak build/tests/soak/soak --seconds 3 $(tested)
 endef
 test: export CHECKS = $(checks)
 
+###                       ONLY='half-close' plays what is called so, as each failure is told; SANITIZE=thread: see below
+
 # --- the grader, and the tests of the tests -----------------------------------------------------------------------------
 
 ## make check SERVER='./mine {port}' LEVEL=03
@@ -97,6 +99,11 @@ test-grader:
 	@tests/need.sh socat python3 libevent-dev libuv1-dev libboost-dev
 	@$(MAKE) --no-print-directory SANITIZE= build/tests/check $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
 	@tests/grader/grader_tests.sh build
+
+### make test-make        test the Makefile, and make test where there is no strace
+.PHONY: test-make
+test-make: test-programs
+	@tests/make_tests.sh
 
 ### make breakages        break each server on purpose, and check that a case notices (10 minutes)
 .PHONY: breakages
