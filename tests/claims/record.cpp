@@ -43,7 +43,6 @@ void one_that_reads_late(const Endpoint& endpoint, pid_t server, Record& record)
 }
 
 Record make_record(const std::string& program) {
-    if (!installed("strace")) throw Skipped{"strace is not installed"};
     // -s 16: little of the data; but with less there would be too little of lists, too.
     const auto traced = start_straced({"-s", "16"}, {program, "--port", "0"});
     const Endpoint endpoint{parse_address("127.0.0.1", traced->port()).value(), long_enough};

@@ -19,6 +19,7 @@
 #include "tests/claims/claim.h"
 #include "tests/claims/look.h"
 #include "tests/support/in_child.h"
+#include "tests/support/straced.h"
 #include "tests/support/tcp_pair.h"
 
 namespace {
@@ -118,7 +119,7 @@ bool survives_strace(const Chapter& chapter) {
 
 Finding p3_eintr(const Chapter& chapter) {
     static const bool interrupted = epoll_wait_stopped_and_continued() == "waiting\n EINTR";
-    if (!installed("strace")) throw Skipped{"strace is not installed"};
+    if (!why_no_strace().empty()) throw Skipped{why_no_strace()};
     return {interrupted && keeps(chapter, {"stopped and continued"}) && survives_strace(chapter), ""};
 }
 

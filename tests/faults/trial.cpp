@@ -18,6 +18,7 @@
 #include "tests/support/failed.h"
 #include "tests/support/idle.h"
 #include "tests/support/running_server.h"
+#include "tests/support/straced.h"
 #include "tests/support/talker.h"
 
 namespace {
@@ -70,6 +71,7 @@ class Injector {
     Injector(pid_t server, const Fault& fault)
         : record_(check(memfd_create("record", MFD_CLOEXEC), "memfd_create")), fault_(fault),
           strace_(Launch{command(server, fault, record_.get()), {}, true}) {
+        if (!why_no_strace().empty()) throw Skipped{why_no_strace()};
         std::vector<std::string> wanted = tasks_of(server);
         if (fault.in_a_worker) wanted = {worker_of(server)};
         const auto traced = [&](const std::string& task) { return tracer_of(task) == strace_.pid(); };
