@@ -1,5 +1,5 @@
-// Both ends of a connection within the process, without TCP's timing: what is written to one end can be read immediately
-// from the other.
+// Both ends of a connection within the process, without TCP's timing: what is written to one end can be read
+// immediately from the other.
 #pragma once
 
 #include <sys/socket.h>

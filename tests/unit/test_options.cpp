@@ -85,16 +85,15 @@ TEST_CASE("parse_options: takes the least and the most that is allowed, and no m
         CHECK_THAT(good({range.option, std::to_string(value)}), ContainsSubstring(text(range.shown, value)));
     }
     for (const int value : {range.least - 1, range.most + 1}) {
-        CHECK(wrong({range.option, std::to_string(value)}) ==
-              text(range.option, " '", value, "': allowed is a whole number from ", range.least, " to ", range.most,
-                   "\n"));
+        CHECK(wrong({range.option, std::to_string(value)}) == text(range.option, " '", value,
+                                                                   "': allowed is a whole number from ", range.least,
+                                                                   " to ", range.most, "\n"));
     }
 }
 
 TEST_CASE("parse_options: refuses what is not a whole number through and through") {
-    const std::string value =
-        GENERATE("", " 80", "80 ", "+80", "0x50", "8e3", "80.0", "80,", "=80", "eighty", "-", "--verbose",
-                 "99999999999999999999", "-99999999999999999999", "4294967376");
+    const std::string value = GENERATE("", " 80", "80 ", "+80", "0x50", "8e3", "80.0", "80,", "=80", "eighty", "-",
+                                       "--verbose", "99999999999999999999", "-99999999999999999999", "4294967376");
     const std::string complaint = "--port '" + value + "': allowed is a whole number from 0 to 65535\n";
     CHECK(wrong({"--port", value}) == complaint);
     CHECK(wrong({"--port=" + value}) == complaint);
@@ -118,9 +117,9 @@ TEST_CASE("parse_options: says that a value is missing, or one too many") {
 // Left alone, getopt_long takes the beginning of a name, skips a surplus word, and says things of its own.
 TEST_CASE("parse_options: refuses what it does not know, wherever it is, and names all that is allowed") {
     const std::string argument =
-        GENERATE("--prot", "--prot=80", "--write-workers", "--PORT", "-port", "-p", "-h", // unknown
+        GENERATE("--prot", "--prot=80", "--write-workers", "--PORT", "-port", "-p", "-h",    // unknown
                  "--por", "--por=80", "--verb", "--hel", "--read", "--h", "--read-worker=8", // abbreviated
-                 "more", "port", "7007", "127.0.0.1", "-", "--", "--=80", "");            // surplus
+                 "more", "port", "7007", "127.0.0.1", "-", "--", "--=80", "");               // surplus
     const std::string complaint =
         argument + ": no such option; allowed are --host --verbose --help --port --backlog --think --read-workers\n";
     CHECK(wrong({argument}) == complaint);
@@ -143,10 +142,9 @@ TEST_CASE("parse_options: --help names every option with its default, and is no 
     const Outcome help = parse({"--help"});
     CHECK(help.ended == "exit status 0");
     CHECK(help.err.empty());
-    for (const std::string part :
-         {"usage: ./server\n", "\n  --host ADDRESS ", "\n  --verbose ", "\n  --help ", "\n  --port N ",
-          "\n  --backlog N ", "\n  --think N ", "\n  --read-workers N ", "(default 127.0.0.1)", "(default 7007)",
-          "threads that read (default 4)\n"}) {
+    for (const std::string part : {"usage: ./server\n", "\n  --host ADDRESS ", "\n  --verbose ", "\n  --help ",
+                                   "\n  --port N ", "\n  --backlog N ", "\n  --think N ", "\n  --read-workers N ",
+                                   "(default 127.0.0.1)", "(default 7007)", "threads that read (default 4)\n"}) {
         CHECK_THAT(help.out, ContainsSubstring(part));
     }
 }
