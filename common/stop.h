@@ -117,12 +117,12 @@ inline void wait_until_acknowledged(int client) {
 template <typename Clients>
 void deliver(Clients& clients) {
     const auto is_done = [](auto& entry) {
-        auto& [fd, client] = entry;
+        auto& client = entry.second;
         if constexpr (requires { client.has_unsent(); }) { // from chapter 04 on
             if (client.has_unsent() && !client.send_unsent()) return true;
             if (client.has_unsent()) return false;
         }
-        return !has_unacknowledged(fd);
+        return !has_unacknowledged(entry.first);
     };
     for (;;) {
         for (auto it = clients.begin(); it != clients.end();) {

@@ -154,7 +154,7 @@ TEST_CASE("Connection: a client that is gone when the answer is sent is done, an
 
 TEST_CASE("Connection: keeps what the kernel has no room for, and sends it in order when there is room") {
     const std::string data = random_bytes(buffer_size, 2);
-    const std::size_t at_a_time = GENERATE(500, 1 << 20); // the client takes little or much
+    const auto at_a_time = GENERATE(std::size_t{500}, std::size_t{1 << 20}); // the client takes little or much
     Local pair = local();
     pair.send(data);
     CHECK(pair.connection.echo_buffer(no_time));
@@ -195,10 +195,11 @@ TEST_CASE("Connection: keeps one buffer after the other") {
 }
 
 TEST_CASE("Connection: reads one buffer of 64 KiB, and says whether it was full") {
+    STATIC_REQUIRE(buffer_size == 65536);
     Local pair = local();
     CHECK_FALSE(pair.connection.filled_buffer());
-    pair.send(std::string(2 * 64 * 1024 + 5, 'x'));
-    for (const std::size_t unread : {64 * 1024 + 5, 5, 0}) {
+    pair.send(std::string(2 * buffer_size + 5, 'x'));
+    for (const std::size_t unread : {buffer_size + 5, std::size_t{5}, std::size_t{0}}) {
         CHECK(pair.connection.echo_buffer(no_time));
         CHECK(pair.unread() == unread);
         CHECK(pair.connection.filled_buffer() == (unread > 0));
