@@ -59,7 +59,7 @@ struct Server {
     void arm(int operation, Client& client);
     bool accept_client();
     void close_client(int fd);
-    bool push(Queue<Client>& queue, Client& client);
+    void push(Queue<Client>& queue, Client& client);
     void read_and_answer();
     void send_unsent();
     void start_workers(int readers, int writers);
@@ -121,11 +121,10 @@ void Server::close_client(int fd) {
 
 /// Puts a client that the caller owns into a queue, which owns it then. Without memory for that the client is closed:
 /// the kernel would never report it again.
-bool Server::push(Queue<Client>& queue, Client& client) {
-    if (queue.push(client)) return true;
+void Server::push(Queue<Client>& queue, Client& client) {
+    if (queue.push(client)) return;
     narrate_left(client.fd(), "no memory to queue it");
     close_client(client.fd());
-    return false;
 }
 
 /// What a read worker does.
@@ -135,7 +134,7 @@ void Server::read_and_answer() {
             close_client(client->fd());
         } else if (client->filled_buffer() && !client->has_unsent()) {
             // There is probably more. It stays ours, and waits behind the others.
-            if (push(read_queue, *client)) read_queue.wake(1);
+            push(read_queue, *client);
         } else {
             arm(EPOLL_CTL_MOD, *client);
         }
@@ -182,26 +181,18 @@ void Server::run() {
     while (!stopping()) { // T11
         const int ready = epoll_wait(epoll.get(), events, most, paused ? accept_pause.count() : -1);
         if (paused) paused = watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0;
-        std::size_t reads = 0;
-        std::size_t writes = 0;
         for (int i = 0; i < ready; ++i) {
             auto* client = static_cast<Client*>(events[i].data.ptr);
             if (client != nullptr) {
                 const bool was_armed = client->armed.exchange(false); // now it is ours
                 assert(was_armed);
-                if ((events[i].events & EPOLLOUT) == 0) {
-                    reads += push(read_queue, *client); // T13
-                } else {
-                    writes += push(write_queue, *client); // T14
-                }
+                push((events[i].events & EPOLLOUT) != 0 ? write_queue : read_queue, *client); // T14, T13
             } else if ((events[i].events & EPOLLHUP) != 0) {
                 stop_without_listener(EINVAL);
             } else {
                 for (int accepted = 0; accepted < most && accept_client();) ++accepted; // T12
             }
         }
-        read_queue.wake(reads);
-        write_queue.wake(writes);
     }
     stop_workers();
     deliver(clients);

@@ -1,14 +1,13 @@
 #!/bin/bash
 # Runs the test programs, prints a line a test as it goes, and at the end what failed and why, and the counts.
-# Usage: tests/run.sh UNIT-TESTS SERVER-TESTS CLAIMS NN=SERVER...   (programs; the chapters with their servers' paths)
-# CLAIMS may be empty: the statements of the article are then not measured.
-# MORE, in the environment: further checks, one a line, `name command`.
+# Usage: tests/run.sh LOGS SERVER-TESTS SERVER...   (a folder; the program that plays the cases; the chapters' servers)
+# CHECKS, in the environment: what runs beside the cases, one a line, `name command`. The first is done before the others
+# begin.
 set -u
-unit_tests=$1
+logs=$1
 server_tests=$2
-claims=$3
-shift 3
-logs=$(dirname "$unit_tests")/logs
+shift 2
+unset CHAPTER # make's, which is not for all of them
 mkdir -p "$logs"
 rm -f "$logs"/*
 
@@ -25,18 +24,19 @@ start() { # name, command...
         grep --line-buffered -E '^(ok|FAILED|skipped) ' &
 }
 
-start unit "$unit_tests"
-wait
-[ -z "$claims" ] || start claims "$claims" --compare README.md
-more=()
+names=()
 while read -r name command; do
     [ -n "$name" ] || continue
-    more+=("$name")
     # shellcheck disable=SC2086 # the command is words
     start "$name" $command
-done <<<"${MORE:-}"
-for pair in "$@"; do
-    CHAPTER=${pair%%=*} SERVER=${pair#*=} start "chapter-${pair%%=*}" "$server_tests"
+    names+=("$name")
+    [ ${#names[@]} -gt 1 ] || wait
+done <<<"$CHECKS"
+for server in "$@"; do
+    chapter=$(basename "${server%/server}")
+    chapter=${chapter%%-*}
+    CHAPTER=$chapter SERVER=$server start "chapter-$chapter" "$server_tests"
+    names+=("chapter-$chapter")
 done
 wait
 
@@ -48,8 +48,7 @@ one_more() { # name, why
     echo; echo "--- $1 $2"; tail -n 40 "$logs/$1.log"
 }
 
-for name in unit ${claims:+claims} "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
-    name=${name%%=*}
+for name in "${names[@]}"; do
     status=none
     [ ! -s "$logs/$name.status" ] || read -r status <"$logs/$name.status"
     if ! read -r p f s 2>/dev/null <"$logs/$name.tally"; then
