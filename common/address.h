@@ -26,8 +26,8 @@ struct Address {
 /// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0"): getaddrinfo(3). Names are not looked up.
 /// Nothing when `host` is neither.
 inline std::optional<Address> parse_address(const std::string& host, int port) {
-    // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers. And it
-    // takes "*" for no host at all.
+    // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers. And
+    // it takes "*" for no host at all.
     if (host == "*") return std::nullopt;
     in_addr ipv4{};
     addrinfo hints{};

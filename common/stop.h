@@ -16,6 +16,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <thread>
 
 #include "common/check.h"
@@ -111,21 +112,24 @@ inline void wait_until_acknowledged(int client) {
     while (has_unacknowledged(client)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
-/// The same for many clients, by descriptor, and from chapter 04 on it sends what is still unsent. It needs no memory.
+/// The same for many clients, by descriptor, and from chapter 04 on it sends what is still unsent. A client that has
+/// everything, or is gone, is closed. It needs no memory.
 template <typename Clients>
 void deliver(Clients& clients) {
-    for (;;) {
-        int unfinished = 0;
-        for (auto& entry : clients) {
-            auto& client = entry.second;
-            bool has_unsent = false;
-            if constexpr (requires { client.has_unsent(); }) { // from chapter 04 on
-                has_unsent = client.has_unsent() && client.send_unsent() && client.has_unsent();
-            }
-            if (has_unsent || has_unacknowledged(entry.first)) ++unfinished;
+    const auto is_done = [](auto& entry) {
+        auto& client = entry.second;
+        if constexpr (requires { client.has_unsent(); }) { // from chapter 04 on
+            if (client.has_unsent() && !client.send_unsent()) return true;
+            if (client.has_unsent()) return false;
         }
-        unanswered = unfinished;
-        if (unfinished == 0) return;
+        return !has_unacknowledged(entry.first);
+    };
+    for (;;) {
+        for (auto it = clients.begin(); it != clients.end();) {
+            it = is_done(*it) ? clients.erase(it) : std::next(it); // erase closes it
+        }
+        unanswered = static_cast<int>(clients.size());
+        if (clients.empty()) return;
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
 }
