@@ -55,5 +55,5 @@ inline const std::vector<Excuse> not_asked = {
     {2, "interest told once", "it has no epoll"},
     {3, "interest told once", "it has no epoll"},
     {4, "interest told once", "it has no epoll"},
-    {6, "interest told once", "EPOLLONESHOT means telling it after each event"},
+    {6, "interest told once", "each event disarms the client, so that only one thread has it (EPOLLONESHOT)"},
 };
