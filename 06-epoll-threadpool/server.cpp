@@ -1,6 +1,7 @@
 // Chapter 06: read and write queues with threads. The main thread waits for events and puts each ready client into a
 // queue; the workers behind it read, think and write. T1 to T15 are the steps of the article's server.
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -217,6 +218,11 @@ int main(int argc, char* argv[]) {
         check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");                     // T2
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl"); // T6
         server.start_workers(readers, writers);
+        // Main does not interrupt a worker that is answering, sched(7): then one epoll_wait finds many events instead
+        // of one, and main wakes workers less often. Measured: a sixth less CPU per message. If refused, it is only
+        // slower.
+        const sched_param no_priority{};
+        sched_setscheduler(0, SCHED_BATCH, &no_priority);
         stop_on_signals(server.listener.get());
         announce(server.listener.get());
         server.run();

@@ -54,7 +54,9 @@ class LineATest : public Listener {
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
         std::ostringstream seconds;
         seconds << std::fixed << std::setprecision(1) << std::setw(4) << took.count() << " s  ";
-        const std::string why = skip ? " (" + skip_now + ")" : remark_now.empty() ? "" : " (" + remark_now + ")";
+        const std::string why = skip                 ? " (skipped: " + skip_now + ")"
+                                : remark_now.empty() ? ""
+                                                     : " (" + remark_now + ")";
         std::cout << verdict + seconds.str() + test_prefix + name_of(stats) + why + "\n" << std::flush;
     }
 };
@@ -71,9 +73,26 @@ void skip(const std::string& why) {
     skip_now = why;
 }
 
+/// A name in Catch2's language for choosing tests, in which a comma means "or".
+static std::string escaped(const std::string& name) {
+    std::string all;
+    for (const char c : name) {
+        if (std::string("\\,[\"").find(c) != std::string::npos) all += '\\';
+        all += c;
+    }
+    return all;
+}
+
 int main(int argc, char* argv[]) {
     if (const char* chapter = std::getenv("CHAPTER")) test_prefix = std::string(chapter) + "  ";
-    const int result = Catch::Session().run(argc, argv);
+    Catch::Session session;
+    if (const int wrong = session.applyCommandLine(argc, argv); wrong != 0) return wrong;
+    if (const char* only = std::getenv("ONLY"); only != nullptr && *only != '\0') {
+        const std::string name = escaped(only);
+        const bool in_full = name.find(": ") != std::string::npos; // as in asked_for
+        session.configData().testsOrTags = {in_full ? name : name + ": *"};
+    }
+    const int result = session.run();
     if (const char* tally = std::getenv("TALLY")) {
         std::ofstream(tally) << passed << ' ' << failed << ' ' << skipped << '\n';
     }

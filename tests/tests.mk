@@ -50,7 +50,7 @@ include $(wildcard tests/*/*.mk tests/tools/*/*.mk)
 test-programs: $(SERVERS) $(tested) $(if $(SANITIZE),$(UNIT_TESTS),$(TEST_PROGRAMS))
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests build/tests/soak/soak)
 need:
-	@CXX='$(CXX)' tests/need.sh catch2 python3 $(DOCS_NEED)
+	@CXX='$(CXX)' tests/need.sh catch2 'strace?' python3 $(DOCS_NEED)
 
 # What tests/run.sh runs beside the cases, a name and a command on each line. The article's statements, the pictures, the
 # pages and the calls that fail are about the servers as a reader builds them.
@@ -62,6 +62,8 @@ $(if $(SANITIZE),,faults $(FAULTS) --few $(tested))
 soak build/tests/soak/soak --seconds 3 $(tested)
 endef
 test: export CHECKS = $(checks)
+
+###                       ONLY='half-close' plays what is called so, as each failure is told; SANITIZE=thread: see below
 
 # --- the grader, and the tests of the tests -----------------------------------------------------------------------------
 
@@ -97,6 +99,11 @@ test-grader:
 	@tests/need.sh socat python3 libevent-dev libuv1-dev libboost-dev
 	@$(MAKE) --no-print-directory SANITIZE= build/tests/check $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
 	@tests/grader/grader_tests.sh build
+
+### make test-make        test the Makefile, and make test where there is no strace
+.PHONY: test-make
+test-make: test-programs
+	@tests/make_tests.sh
 
 ### make breakages        break each server on purpose, and check that a case notices (10 minutes)
 .PHONY: breakages

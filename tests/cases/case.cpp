@@ -1,11 +1,11 @@
 #include "tests/cases/case.h"
 
-RunningServer& Subject::start(const std::vector<std::string>& more, std::optional<unsigned long> most_descriptors) {
+RunningServer& Subject::start(const std::vector<std::string>& more, const std::function<void()>& before_exec) {
     server_.reset();
     if (command_.empty()) {
-        server_ = std::make_unique<RunningServer>(program_, more, most_descriptors);
+        server_ = std::make_unique<RunningServer>(program_, more, before_exec);
     } else {
-        server_ = std::make_unique<RunningServer>(command_, start_limit_, most_descriptors);
+        server_ = std::make_unique<RunningServer>(command_, start_limit_, before_exec);
     }
     return *server_;
 }

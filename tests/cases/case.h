@@ -2,6 +2,7 @@
 // server.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +23,7 @@ class Subject {
         : command_(std::move(command)), start_limit_(start_limit), patience_(patience) {}
 
     /// Starts the server; one that runs already is ended first.
-    RunningServer& start(const std::vector<std::string>& more = {}, std::optional<unsigned long> most_descriptors = {});
+    RunningServer& start(const std::vector<std::string>& more = {}, const std::function<void()>& before_exec = {});
 
     /// Ends it. (So does the end of this object.)
     void end() { server_.reset(); }

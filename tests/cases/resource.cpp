@@ -10,6 +10,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "common/accept_failure.h"
 #include "common/check.h"
@@ -40,18 +41,10 @@ void room_costs_no_cpu(Subject& subject) {
     expect_no_spin(subject, "a client has got 4 MiB back and is silent now");
 }
 
-/// ThreadSanitizer remembers who has touched what, so the memory of a program built with it grows with what it does.
-bool has_thread_sanitizer(pid_t pid) {
-    std::ifstream maps(text("/proc/", pid, "/maps"));
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("libtsan") != std::string::npos) return true;
-    }
-    return false;
-}
-
 void memory_is_bounded(Subject& subject) {
     subject.start();
-    if (has_thread_sanitizer(subject.server().pid())) throw Skipped{"ThreadSanitizer's own memory grows"};
+    // It remembers who has touched what.
+    if (has_library(subject.server().pid(), "libtsan")) throw Skipped{"ThreadSanitizer's own memory grows"};
     constexpr int count = 8;
     std::vector<Client> deaf;
     deaf.reserve(count);
@@ -141,14 +134,14 @@ void serve_more_than_there_is_room_for(Subject& subject, std::size_t size) {
 }
 
 void out_of_descriptors(Subject& subject) {
-    subject.start({}, 24);
+    subject.start({}, limited(RLIMIT_NOFILE, 24));
     serve_more_than_there_is_room_for(subject, 60);
 }
 
 /// A full server that waits a moment before it tries again need not wait so long when somebody leaves meanwhile.
 void room_again(Subject& subject) {
     constexpr std::size_t most = 24;
-    const RunningServer& server = subject.start({}, most);
+    const RunningServer& server = subject.start({}, limited(RLIMIT_NOFILE, most));
     std::deque<Client> clients;
     while (open_descriptors(server.pid()) < most) {
         clients.push_back(subject.connect());
@@ -158,7 +151,7 @@ void room_again(Subject& subject) {
     for (int i = 0; i < 5; ++i) { // the machine may be busy, but hardly each time
         Client waiting = subject.connect();
         waiting.send("hello\n");
-        eventually([] { return false; }, accept_pause / 10); // for accept to fail, and the pause to begin
+        std::this_thread::sleep_for(accept_pause / 10); // for accept to fail, and the pause to begin
         const auto start = Clock::now();
         clients.pop_front();
         waiting.receive(6);
@@ -219,13 +212,15 @@ void expect_given_back(Subject& subject, const Holdings& before, const std::stri
     // A few may be there for good once the first client has come; 30 clients must not leave 30 of anything.
     constexpr std::size_t few = 5;
     Holdings after{};
-    eventually(
-        [&] {
-            after = holdings(server);
-            return after.descriptors <= before.descriptors && after.threads <= before.threads &&
-                   after.processes <= before.processes && !after.zombies;
-        },
-        subject.patience());
+    const auto given_back = [&] {
+        after = holdings(server);
+        return after.descriptors <= before.descriptors + few && after.threads <= before.threads + few &&
+               after.processes <= before.processes + few && !after.zombies;
+    };
+    // A child that ends between its parent's waitpid and accept stays a zombie until the next client comes.
+    for (int i = 0; i < 10 && !eventually(given_back, subject.patience() / 10); ++i) {
+        subject.connect().expect_echo("one more\n");
+    }
     expect(after.descriptors <= before.descriptors + few, did,
            text("about as many open descriptors as before (", before.descriptors, ")"), text(after.descriptors));
     expect(after.threads <= before.threads + few, did, text("about as many threads as before (", before.threads, ")"),
@@ -257,15 +252,15 @@ void thirty_leave_at_once(Subject& subject) {
             clients.back().expect_echo("hello\n");
         }
         server.process().signal(SIGSTOP);
-        eventually([&] { return process_state(server.pid()) == 'T'; });
+        wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
     }
-    // Its children, if it has any, run on, and most end now.
-    eventually(
-        [&] {
-            const std::vector<pid_t> tree = process_tree(server.pid());
-            return std::all_of(tree.begin() + 1, tree.end(), [](pid_t pid) { return process_state(pid) == 'Z'; });
-        },
-        milliseconds(2000));
+    // Its children run on and end now. Those that do not, in a server that forks in advance, are not what this is
+    // about.
+    const auto have_ended = [&] {
+        const std::vector<pid_t> tree = process_tree(server.pid());
+        return std::all_of(tree.begin() + 1, tree.end(), [](pid_t pid) { return process_state(pid) == 'Z'; });
+    };
+    static_cast<void>(eventually(have_ended, milliseconds(2000)));
     server.process().signal(SIGCONT);
     expect_given_back(subject, before, "30 clients left while the server was stopped (SIGSTOP, SIGCONT)");
 }
@@ -334,8 +329,9 @@ void one_descriptor_a_client(Subject& subject) {
     const std::vector<pid_t> tree = process_tree(server.pid());
     const std::size_t expected = tree.size() == 1 ? 1 : 0;
     std::size_t here = 0;
-    eventually([&] { return (here = open_descriptors(server.pid()) - before) == expected; }, milliseconds(2000));
-    expect(here == expected, "a client is connected",
+    const auto as_expected = [&] { return (here = open_descriptors(server.pid()) - before) == expected; };
+    const bool holds = eventually(as_expected, milliseconds(2000));
+    expect(holds, "a client is connected",
            text(expected, " descriptors for it in the process that accepts (", tree.size() - 1, " children)"),
            text(here));
 }
@@ -378,9 +374,12 @@ void a_child_killed(Subject& subject) {
     kill(after.back(), SIGKILL);
     expect(client.receive_rest().empty(), "its process was killed", "the end of the connection", "data");
     other.expect_echo("still here\n");
-    subject.connect().expect_echo("a new one\n");
-    expect(eventually([&] { return process_tree(server.pid()).size() == before.size(); }, subject.patience()),
-           "a child was killed", "that it is reaped", "a zombie");
+    wait_until("that it ends",
+               [&] { return process_state(after.back()) == 'Z' || process_state(after.back()) == '-'; });
+    Client fresh = subject.connect(); // when it is accepted, at the latest, the killed child is reaped
+    fresh.expect_echo("a new one\n");
+    expect(eventually([&] { return process_tree(server.pid()).size() <= before.size() + 1; }, subject.patience()),
+           "a child was killed, and a new client came", "that the child is reaped", "a zombie");
 }
 
 } // namespace

@@ -1,17 +1,23 @@
 // Clients and signals that do what they like: none of it may cost another client anything, or end the server.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <fstream>
+#include <stop_token>
+#include <thread>
 
 #include "common/check.h"
 #include "tests/cases/case.h"
 #include "tests/support/idle.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
@@ -30,7 +36,7 @@ void expect_alive(Subject& subject, const std::string& after) {
 void stop_or_continue(const RunningServer& server, int signal) {
     const std::vector<pid_t> processes = process_tree(server.pid());
     for (const pid_t pid : processes) kill(pid, signal);
-    eventually([&] {
+    wait_until(signal == SIGSTOP ? "that it has stopped" : "that it goes on", [&] {
         return std::all_of(processes.begin(), processes.end(),
                            [&](pid_t pid) { return (process_state(pid) == 'T') == (signal == SIGSTOP); });
     });
@@ -95,7 +101,7 @@ void gone_reader(Subject& subject) {
     stop_or_continue(server, SIGSTOP);
     client.send("good bye\n");
     client.finish_sending();
-    eventually([&] { return client.unacknowledged() == 0; });
+    wait_until("that the words arrive", [&] { return client.unacknowledged() == 0; });
     client.reset();
     stop_or_continue(server, SIGCONT);
     expect_alive(subject, "a client left before its answer could be written (EPIPE, SIGPIPE)");
@@ -107,9 +113,9 @@ void stopped_and_continued(Subject& subject) {
     client.expect_echo("before\n");
     for (int i = 0; i < 3; ++i) {
         server.process().signal(SIGSTOP); // and SIGCONT: whatever waits may now return EINTR, see signal(7)
-        eventually([&] { return process_state(server.pid()) == 'T'; });
+        wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
         server.process().signal(SIGCONT);
-        eventually([&] { return process_state(server.pid()) != 'T'; });
+        wait_until("that it goes on", [&] { return process_state(server.pid()) != 'T'; });
         client.expect_echo("after\n");
     }
     client.close();
@@ -161,7 +167,7 @@ void urgent(Subject& subject) {
     stop_or_continue(server, SIGSTOP); // so that all of it has arrived when the server reads
     check(static_cast<int>(send(client.fd(), "ab!", 3, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
     client.send("cd\n");
-    eventually([&] { return client.unacknowledged() == 0; });
+    wait_until("that all arrives", [&] { return client.unacknowledged() == 0; });
     stop_or_continue(server, SIGCONT);
     const std::string back = client.receive(5);
     expect(back == "abcd\n", "sent 'ab', an urgent byte (MSG_OOB), and 'cd'", "'abcd' back", "'" + back + "'");
@@ -231,9 +237,78 @@ void urgent_behind_a_gap(Subject& subject) {
     client.expect_echo("before\n");
     const Fd gap = lose_a_byte(client, subject.endpoint().address);
     check(static_cast<int>(send(gap.get(), "!", 1, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
-    eventually([&] { return info_of(gap.get()).tcpi_unacked > 0; });
+    wait_until("that the urgent byte is on its way", [&] { return info_of(gap.get()).tcpi_unacked > 0; });
     expect_no_spin(subject.server().pid(), "an urgent byte has arrived, and what was sent before it has not");
     expect_alive(subject, "an urgent byte came before what was sent before it");
+}
+
+/// The server's end of the client's connection.
+Descriptor descriptor_for(const Subject& subject, const Client& client) {
+    return find_descriptor(subject.server().pid(), server_end(subject.endpoint(), client).inode);
+}
+
+/// As debuggers and monitoring agents have it. While there is a copy, close does not take a descriptor out of epoll.
+void copied_socket(Subject& subject) {
+    const RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.expect_echo("hello\n");
+    const Descriptor original = descriptor_for(subject, client);
+    const std::string inode = server_end(subject.endpoint(), client).inode;
+    const Fd copy = copy_of(original);
+    client.finish_sending();
+    wait_until("that the server closes its own", [&] { return descriptor_of(original.process, inode) < 0; });
+    expect_no_spin(server.pid(), "a client has left, and another process has a copy of its socket");
+    expect_alive(subject, "a client has left, and another process has a copy of its socket");
+    shutdown(copy.get(), SHUT_RDWR); // an event, should epoll still watch it
+    expect_alive(subject, "a client has left, and something happened to another process's copy of its socket");
+}
+
+/// As lsof does: while a file of fdinfo is open, the kernel has one hold more on the descriptor. With a sanitizer it
+/// shows if that makes an event come to a client whose memory is freed.
+void looked_at(Subject& subject) {
+    const RunningServer& server = subject.start();
+    std::jthread looks([pid = server.pid()](const std::stop_token& stop) {
+        std::array<char, 4096> content{};
+        while (!stop.stop_requested()) {
+            for (int fd = 4; fd <= 6; ++fd) { // that of the only client
+                const Fd info(open(text("/proc/", pid, "/fdinfo/", fd).c_str(), O_RDONLY | O_CLOEXEC));
+                while (info && read(info.get(), content.data(), content.size()) > 0) continue;
+            }
+        }
+    });
+    for (int i = 0; i < 1000; ++i) subject.connect().expect_echo("hello\n");
+}
+
+/// A client whose cable was pulled sends no FIN. When the kernel asks it is up to the server's socket.
+void keepalive(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    client.expect_echo("hello\n");
+    const Fd copy = copy_of(descriptor_for(subject, client));
+    struct Option {
+        const char* name;
+        int level, number, expected;
+    };
+    for (const Option& option : {Option{"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1},
+                                 {"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 60},
+                                 {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 10},
+                                 {"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 6}}) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        check(getsockopt(copy.get(), option.level, option.number, &value, &size), option.name);
+        expect(value == option.expected, "connected, and looked at the server's socket",
+               text(option.name, " ", option.expected), text(value));
+    }
+}
+
+/// What it writes is then not taken, and by default a signal ends it (SIGXFSZ).
+void log_is_full(Subject& subject) {
+    constexpr rlim_t most = 500;
+    RunningServer& server = subject.start({"--verbose"}, limited(RLIMIT_FSIZE, most));
+    for (int i = 0; i < 20; ++i) subject.connect().expect_echo("hello\n");
+    expect_alive(subject, "20 clients came, and the log reached the largest size that a file may have (ulimit -f)");
+    expect(server.process().standard_error().size() == most, "20 clients came, with --verbose",
+           text("a log of ", most, " bytes"), text(server.process().standard_error().size(), " bytes"));
 }
 
 } // namespace
@@ -287,5 +362,11 @@ std::vector<Case> trouble_cases() {
                 "client?",
                 "close(2) frees the number; the next accept(2) may return it. Forget all that belongs to it before "
                 "close."}},
+        {"copied socket", "a client that leaves is forgotten, though another process has a copy of its socket",
+         copied_socket},
+        {"looked at", "and though others look at its descriptors all the time", looked_at},
+        {"keepalive", "the kernel asks a silent client whether it is still there: after 60 s, then 6 times every 10 s",
+         keepalive},
+        {"log is full", "a log that cannot grow is no reason to end", log_is_full},
     };
 }

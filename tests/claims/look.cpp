@@ -30,11 +30,6 @@ bool installed(const std::string& program) {
     return false;
 }
 
-std::uint16_t port_of(const Address& address) {
-    const std::string name = to_string(address);
-    return static_cast<std::uint16_t>(std::stoi(name.substr(name.rfind(':') + 1)));
-}
-
 namespace {
 
 std::vector<std::string> words_of(const std::string& line) {
@@ -43,56 +38,6 @@ std::vector<std::string> words_of(const std::string& line) {
     for (std::string word; fields >> word;) words.push_back(word);
     return words;
 }
-
-/// "0100007F:1B5F": the part behind the colon, as a number.
-unsigned long behind_colon(const std::string& word) {
-    return std::stoul(word.substr(word.find(':') + 1), nullptr, 16);
-}
-
-TcpSocket find_socket(std::uint16_t local_port, std::uint16_t remote_port) {
-    for (const TcpSocket& socket : tcp_sockets(local_port)) {
-        if (socket.remote_port == remote_port) return socket;
-    }
-    throw Failed{"looked into /proc/net/tcp", text("a socket of port ", local_port, " with port ", remote_port),
-                 "none"};
-}
-
-} // namespace
-
-std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {
-    std::array<char, 8> port{};
-    std::snprintf(port.data(), port.size(), ":%04X ", local_port);
-    std::ifstream table("/proc/net/tcp");
-    std::vector<TcpSocket> sockets;
-    for (std::string line; std::getline(table, line);) {
-        if (line.find(port.data()) == std::string::npos) continue; // there may be thousands
-        // slot, local address, remote address, state, tx_queue:rx_queue, timer, retransmits, user, timeout, inode
-        const std::vector<std::string> words = words_of(line);
-        if (words.size() < 10 || behind_colon(words[1]) != local_port) continue;
-        sockets.push_back(
-            {local_port, static_cast<std::uint16_t>(behind_colon(words[2])), std::stoi(words[3], nullptr, 16),
-             std::stoul(words[4].substr(0, words[4].find(':')), nullptr, 16), behind_colon(words[4]), words[9]});
-    }
-    return sockets;
-}
-
-TcpSocket listening_socket(const Endpoint& server) {
-    return find_socket(port_of(server.address), 0);
-}
-
-std::size_t accept_queue(const Endpoint& server) {
-    return listening_socket(server).receive_queue;
-}
-
-TcpSocket server_end(const Endpoint& server, const Client& client) {
-    return find_socket(port_of(server.address), port_of(client.address()));
-}
-
-TcpSocket client_end(const Endpoint& server, const Client& client) {
-    return find_socket(port_of(client.address()), port_of(server.address));
-}
-
-namespace {
 
 /// One thread, from the files in its folder. Nothing when it has just ended.
 std::optional<Task> read_task(const fs::path& folder) {
@@ -202,24 +147,6 @@ void need_descriptors_for(std::size_t clients) {
     if (descriptor_limit() < clients + others) {
         throw Skipped{text("only ", descriptor_limit(), " descriptors are allowed (ulimit -Hn)")};
     }
-}
-
-int descriptor_of(pid_t pid, const std::string& inode) {
-    std::error_code error;
-    for (fs::directory_iterator it(text("/proc/", pid, "/fd"), error), end; !error && it != end; it.increment(error)) {
-        std::error_code unreadable;
-        if (fs::read_symlink(it->path(), unreadable) == "socket:[" + inode + "]")
-            return std::stoi(it->path().filename());
-    }
-    return -1;
-}
-
-Descriptor find_descriptor(pid_t root, const std::string& inode) {
-    for (const pid_t pid : process_tree(root)) {
-        const int fd = descriptor_of(pid, inode);
-        if (fd >= 0) return {pid, fd};
-    }
-    throw Failed{"looked for the server's descriptor of a connection", "one", "none"};
 }
 
 int descriptor_flags(pid_t pid, int fd) {

@@ -1,5 +1,5 @@
-// What the kernel says of a server while it runs: its threads and the calls they wait in, its descriptors, and what
-// lies in the queues of its sockets.
+// What the kernel says of a server while it runs: its threads and the calls they wait in, and its descriptors. (What it
+// says of its sockets: tests/support/sockets.h.)
 #pragma once
 
 #include <sys/types.h>
@@ -12,38 +12,10 @@
 #include "tests/support/client.h"
 #include "tests/support/process.h"
 #include "tests/support/running_server.h"
+#include "tests/support/sockets.h"
 
 /// Whether there is such a program in PATH.
 bool installed(const std::string& program);
-
-std::uint16_t port_of(const Address& address);
-
-// --- sockets: /proc/net/tcp -----------------------------------------------------------------------------------------
-
-/// The states of a TCP socket that are looked for here, as the kernel numbers them.
-enum TcpState { established = 1, connecting = 2, time_wait = 6 };
-
-/// One line of /proc/net/tcp, which ss prints as well.
-struct TcpSocket {
-    std::uint16_t local_port;
-    std::uint16_t remote_port; ///< 0 while it listens
-    int state;
-    std::size_t send_queue;    ///< bytes that the other kernel has not acknowledged
-    std::size_t receive_queue; ///< bytes that the program has not read; while it listens: clients not yet accepted
-    std::string inode;
-};
-
-/// The sockets with this port at their own end.
-std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
-
-TcpSocket listening_socket(const Endpoint& server);
-
-/// How many clients wait to be accepted: the Recv-Q that `ss -ltn` shows.
-std::size_t accept_queue(const Endpoint& server);
-
-/// The server's end of the client's connection, and the client's end. Throw Failed when there is none.
-TcpSocket server_end(const Endpoint& server, const Client& client);
-TcpSocket client_end(const Endpoint& server, const Client& client);
 
 // --- threads and the system calls that they are in: /proc/PID/task --------------------------------------------------
 
@@ -83,16 +55,6 @@ std::size_t descriptor_limit();
 
 /// Throws Skipped when that is too few for so many clients.
 void need_descriptors_for(std::size_t clients);
-
-/// The descriptor of `pid` itself that the socket with this inode has; -1 when it has none.
-int descriptor_of(pid_t pid, const std::string& inode);
-
-/// The descriptor, and the process of the server that has it. Throws Failed when none has.
-struct Descriptor {
-    pid_t process;
-    int number;
-};
-Descriptor find_descriptor(pid_t root, const std::string& inode);
 
 /// The flags of the descriptor's open file description: O_NONBLOCK, ...
 int descriptor_flags(pid_t pid, int fd);

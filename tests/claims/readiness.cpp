@@ -171,13 +171,16 @@ Finding s13_epoll_ctl(const Chapter& chapter) {
     const Watched added = watched(server, fd);
     send_and_never_read(client, endpoint, server.pid());
     Watched changed{};
-    eventually([&] { return ((changed = watched(server, fd)).events & EPOLLOUT) != 0; }, milliseconds(1000));
+    const bool asks_for_room =
+        eventually([&] { return ((changed = watched(server, fd)).events & EPOLLOUT) != 0; }, milliseconds(1000));
     client.reset();
     const bool removed = eventually([&] { return watched(server, fd).events == 0; }, long_enough);
 
     const auto asks_for = [](const Watched& one) { return one.events & (EPOLLIN | EPOLLOUT); };
     const bool user_data = added.data != 0 && changed.data == added.data;
-    return {as_said && asks_for(added) == EPOLLIN && asks_for(changed) == EPOLLOUT && user_data && removed, ""};
+    return {as_said && asks_for(added) == EPOLLIN && asks_for_room && asks_for(changed) == EPOLLOUT && user_data &&
+                removed,
+            ""};
 }
 
 // --- S14 ------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ namespace {
 /// Three clients come while the server is stopped, so that they queue; then each gets a line back and leaves.
 void three_clients(const Endpoint& endpoint, pid_t server, Record& record) {
     kill(server, SIGSTOP);
-    eventually([&] { return process_state(server) == 't'; }, long_enough); // stopped, and strace knows
+    wait_until(
+        "that strace has stopped it", [&] { return process_state(server) == 't'; }, long_enough);
     std::vector<Client> clients = connect_clients(endpoint, 3);
     for (const Client& client : clients) record.clients.push_back(port_of(client.address()));
     record.queued = eventually([&] { return accept_queue(endpoint) == clients.size(); }, long_enough);
@@ -42,7 +43,6 @@ void one_that_reads_late(const Endpoint& endpoint, pid_t server, Record& record)
 }
 
 Record make_record(const std::string& program) {
-    if (!installed("strace")) throw Skipped{"strace is not installed"};
     // -s 16: little of the data; but with less there would be too little of lists, too.
     const auto traced = start_straced({"-s", "16"}, {program, "--port", "0"});
     const Endpoint endpoint{parse_address("127.0.0.1", traced->port()).value(), long_enough};

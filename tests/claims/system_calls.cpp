@@ -113,11 +113,13 @@ int state_of(const Fd& client, const Endpoint& server) {
 int length_of_queue(const Chapter& chapter, int backlog) {
     RunningServer server(chapter.program, {"--backlog", std::to_string(backlog)});
     server.process().signal(SIGSTOP);
-    eventually([&] { return process_state(server.pid()) == 'T'; }, long_enough);
+    wait_until(
+        "that it has stopped", [&] { return process_state(server.pid()) == 'T'; }, long_enough);
     const Endpoint endpoint = server.endpoint(long_enough);
 
     const std::vector<Client> connected = connect_clients(endpoint, static_cast<std::size_t>(backlog) + 1);
-    eventually([&] { return accept_queue(endpoint) == connected.size(); }, long_enough);
+    wait_until(
+        "that all are in the queue", [&] { return accept_queue(endpoint) == connected.size(); }, long_enough);
     const std::array waiting{begin_to_connect(endpoint), begin_to_connect(endpoint), begin_to_connect(endpoint)};
     const bool all_wait = std::all_of(waiting.begin(), waiting.end(), [&](const Fd& socket) {
         return state_of(socket, endpoint) == TcpState::connecting;
@@ -132,7 +134,8 @@ bool overflow_is_retried() {
     const Fd listener = open_listener(options);
     const Endpoint endpoint{local_address(listener.get()), long_enough};
     const Client first(endpoint);
-    eventually([&] { return accept_queue(endpoint) == 1; }, long_enough);
+    wait_until(
+        "that the first is in the queue", [&] { return accept_queue(endpoint) == 1; }, long_enough);
     const Fd second = begin_to_connect(endpoint);
     const bool waits = state_of(second, endpoint) == TcpState::connecting;
     const Fd accepted_first(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -195,7 +198,8 @@ bool read_gives_what_has_arrived() {
     pair.client.send("the first ha");
     std::array<char, 100> piece{};
     const Client& client = pair.client;
-    eventually([&] { return client.unacknowledged() == 0; }, long_enough);
+    wait_until(
+        "that the half arrives", [&] { return client.unacknowledged() == 0; }, long_enough);
     return read(pair.server.get(), piece.data(), piece.size()) == 12;
 }
 

@@ -19,6 +19,7 @@
 #include "tests/claims/claim.h"
 #include "tests/claims/look.h"
 #include "tests/support/in_child.h"
+#include "tests/support/straced.h"
 #include "tests/support/tcp_pair.h"
 
 namespace {
@@ -50,7 +51,8 @@ std::string end_of_a_writer_to_the_gone() {
                pair.client.reset();
                char byte = 0;
                // The first call fails with what the reset has left, ECONNRESET; the next one with EPIPE, if it returns.
-               eventually([&] { return read(pair.server.get(), &byte, 1) < 0 && errno == ECONNRESET; }, long_enough);
+               const auto is_reset = [&] { return read(pair.server.get(), &byte, 1) < 0 && errno == ECONNRESET; };
+               wait_until("that the reset arrives", is_reset, long_enough);
                if (write(pair.server.get(), "x", 1) < 0) std::cout << "returned";
            })
         .ended;
@@ -91,7 +93,8 @@ std::string epoll_wait_stopped_and_continued() {
     });
     child.wait_until_it_waits("waiting");
     child.signal(SIGSTOP);
-    eventually([&] { return process_state(child.pid()) == 'T'; }, long_enough);
+    wait_until(
+        "that it has stopped", [&] { return process_state(child.pid()) == 'T'; }, long_enough);
     child.signal(SIGCONT);
     return child.outcome().out;
 }
@@ -116,7 +119,7 @@ bool survives_strace(const Chapter& chapter) {
 
 Finding p3_eintr(const Chapter& chapter) {
     static const bool interrupted = epoll_wait_stopped_and_continued() == "waiting\n EINTR";
-    if (!installed("strace")) throw Skipped{"strace is not installed"};
+    if (!why_no_strace().empty()) throw Skipped{why_no_strace()};
     return {interrupted && keeps(chapter, {"stopped and continued"}) && survives_strace(chapter), ""};
 }
 
@@ -230,7 +233,8 @@ int times_given(std::uint32_t flags) {
     watched.events = EPOLLIN | flags;
     check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
     pair.client.send("a word\n");
-    eventually([&] { return pair.client.unacknowledged() == 0; }, long_enough);
+    wait_until(
+        "that the word arrives", [&] { return pair.client.unacknowledged() == 0; }, long_enough);
     int count = 0;
     epoll_event event{};
     for (int i = 0; i < 10; ++i) count += epoll_wait(epoll.get(), &event, 1, 0);

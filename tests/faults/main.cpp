@@ -191,7 +191,7 @@ int main(int argc, char* argv[]) {
         line << std::left << std::setw(8) << verdict << std::right << std::fixed << std::setprecision(1) << std::setw(4)
              << took.count() << " s  faults: " << table.sum().tried() << " tried, "
              << table.sum().of(Verdict::not_reached) << " not reached in the calls of " << target.name()
-             << (table.skipped.empty() ? "" : ": " + table.skipped) << '\n';
+             << (table.skipped.empty() ? "" : " (skipped: " + table.skipped + ")") << '\n';
         std::cout << line.str() << std::flush;
     }
     if (const char* file = std::getenv("TALLY")) {

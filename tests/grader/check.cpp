@@ -70,14 +70,13 @@ void clean_up(Subject& subject) {
     if (process.printed() > (1 << 20)) floods = true;
     // Its children may take a moment to see that their clients have gone.
     const std::vector<pid_t> children = process_tree(process.pid());
-    eventually(
-        [&] {
-            return std::all_of(children.begin(), children.end(), [](pid_t pid) {
-                const char state = process_state(pid);
-                return state == '-' || state == 'Z';
-            });
-        },
-        milliseconds(500));
+    const auto have_ended = [&] {
+        return std::all_of(children.begin(), children.end(), [](pid_t pid) {
+            const char state = process_state(pid);
+            return state == '-' || state == 'Z';
+        });
+    };
+    static_cast<void>(eventually(have_ended, milliseconds(500))); // those that have not are killed below
     subject.end();
     for (const pid_t pid : process_tree(getpid())) {
         if (pid == getpid()) continue;

@@ -114,7 +114,7 @@ std::unique_ptr<RunningServer> start(const std::string& server) {
     std::istringstream in(server);
     std::vector<std::string> command;
     for (std::string word; in >> word;) command.push_back(word);
-    return std::make_unique<RunningServer>(command, patience, std::nullopt);
+    return std::make_unique<RunningServer>(command, patience);
 }
 
 /// Throws Failed at a wrong byte; or, unless the server was stopped, when someone who is through is not served.

@@ -21,7 +21,8 @@ Idle idle(pid_t server);
 /// Throws Failed when it has ended; with the last that it said.
 void expect_running(RunningServer& server);
 
-/// Throws Failed unless it comes to have what it had before.
+/// Throws Failed unless it comes to have what it had before. Let nobody be connected: another client may come, because
+/// a child that ends between its parent's waitpid and accept stays a zombie until then.
 void expect_given_back(const RunningServer& server, const Idle& before);
 
 /// Throws Failed when it works though there is nothing to do in this situation: when it uses more of a CPU than

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +60,13 @@ std::string to_string(const Ended& ended) {
     return "exit status " + std::to_string(ended.value);
 }
 
+std::function<void()> limited(decltype(RLIMIT_NOFILE) resource, rlim_t most) {
+    return [=] {
+        const rlimit limit{most, most};
+        setrlimit(resource, &limit);
+    };
+}
+
 Process::Process(const Launch& launch) : stderr_(check(memfd_create("stderr", MFD_CLOEXEC), "memfd_create")) {
     std::vector<char*> argv;
     for (const std::string& word : launch.command) argv.push_back(const_cast<char*>(word.c_str()));
@@ -75,21 +81,18 @@ Process::Process(const Launch& launch) : stderr_(check(memfd_create("stderr", MF
 
     pid_ = check(fork(), "fork");
     if (pid_ == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent) _exit(126);
         // So that strace may attach to it: where Yama guards the processes (Ubuntu), an ordinary user may trace only
         // descendants, and strace is a sibling. This outlives exec; without Yama it fails, and is not needed.
         prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
         setpgid(0, 0);
         ::signal(SIGPIPE, SIG_DFL); // what we ignore, the program would go on ignoring
-        if (launch.most_descriptors) {
-            const rlimit limit{*launch.most_descriptors, *launch.most_descriptors};
-            setrlimit(RLIMIT_NOFILE, &limit);
-        }
         dup2(null.get(), STDIN_FILENO);
         dup2(out_write.get(), STDOUT_FILENO);
         dup2(launch.ours ? stderr_.get() : out_write.get(), STDERR_FILENO);
         close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); // also what we were started with, by make -j for one
+        if (launch.before_exec) launch.before_exec();
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // after that: a new user namespace would undo it
+        if (getppid() != parent) _exit(126);
         execvp(argv[0], argv.data());
         _exit(errno == ENOENT ? 127 : 126);
     }
@@ -232,6 +235,14 @@ std::size_t open_descriptors(pid_t pid) {
 
 std::size_t thread_count(pid_t pid) {
     return count_entries("/proc/" + std::to_string(pid) + "/task");
+}
+
+bool has_library(pid_t pid, const std::string& name) {
+    std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find(name) != std::string::npos) return true;
+    }
+    return false;
 }
 
 std::size_t private_memory(pid_t root) {

@@ -1,10 +1,12 @@
 // Processes to test, and what /proc says of them.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "common/fd.h"
+#include "tests/support/failed.h"
 
 /// How a process ended.
 struct Ended {
@@ -23,9 +26,12 @@ std::string to_string(const Ended& ended);
 /// How to start a process.
 struct Launch {
     std::vector<std::string> command;
-    std::optional<unsigned long> most_descriptors; ///< ulimit -n
+    std::function<void()> before_exec; ///< done in the child as the last thing: limits, signals, descriptors
     bool ours = true; ///< false: a stranger's program; both its outputs are drained, and only their beginning is kept
 };
+
+/// For `before_exec`: ulimit, as in limited(RLIMIT_NOFILE, 24).
+std::function<void()> limited(decltype(RLIMIT_NOFILE) resource, rlim_t most);
 
 /// A child process, in a process group of its own. Its standard error is kept. It does not outlive this object.
 class Process {
@@ -88,14 +94,22 @@ std::size_t open_descriptors(pid_t pid);
 /// How many threads it has.
 std::size_t thread_count(pid_t pid);
 
+/// Whether it has loaded a library whose name contains this: "libtsan"; "san.so" is that of any sanitizer.
+bool has_library(pid_t pid, const std::string& name);
+
 /// Resident private memory of `pid` and its descendants, in bytes (/proc/PID/smaps_rollup).
 std::size_t private_memory(pid_t pid);
 
 /// Calls `condition` until it holds, at most for `time`; whether it came to hold. For what has no event to wait for.
 template <typename Condition>
-bool eventually(Condition condition, std::chrono::milliseconds time = std::chrono::milliseconds(10000));
+[[nodiscard]] bool eventually(Condition condition, std::chrono::milliseconds time = std::chrono::milliseconds(10000));
 
-// --- implementation of the template -------------------------------------------------------------------------------
+/// The same where all that follows would mean nothing without it: throws Failed when `what` never comes true.
+template <typename Condition>
+void wait_until(const std::string& what, Condition condition,
+                std::chrono::milliseconds time = std::chrono::milliseconds(10000));
+
+// --- implementation of the templates ------------------------------------------------------------------------------
 
 void pause_a_millisecond();
 
@@ -107,4 +121,9 @@ bool eventually(Condition condition, std::chrono::milliseconds time) {
         pause_a_millisecond();
     }
     return true;
+}
+
+template <typename Condition>
+void wait_until(const std::string& what, Condition condition, std::chrono::milliseconds time) {
+    if (!eventually(condition, time)) throw Failed{"waited", what, text("not in ", time.count(), " ms")};
 }

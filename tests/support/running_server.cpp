@@ -103,8 +103,8 @@ std::string what_is_wrong(Process& process, std::uint16_t port, milliseconds wai
 } // namespace
 
 RunningServer::RunningServer(const std::string& program, const std::vector<std::string>& more,
-                             std::optional<unsigned long> most_descriptors)
-    : process_(Launch{command(program, more), most_descriptors, true}) {
+                             const std::function<void()>& before_exec)
+    : process_(Launch{command(program, more), before_exec, true}) {
     const std::string greeting = "listening on ";
     const auto line = process_.read_line(milliseconds(20000));
     if (!line || !line->starts_with(greeting)) {
@@ -122,8 +122,8 @@ RunningServer::RunningServer(const std::string& program, const std::vector<std::
 }
 
 RunningServer::RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
-                             std::optional<unsigned long> most_descriptors)
-    : port_(free_port()), process_(Launch{with_port(command, port_), most_descriptors, false}) {
+                             const std::function<void()>& before_exec)
+    : port_(free_port()), process_(Launch{with_port(command, port_), before_exec, false}) {
     const auto listened_on = [&] {
         const std::vector<Listening> sockets = listening_sockets();
         return std::any_of(sockets.begin(), sockets.end(), [&](const Listening& one) { return one.port == port_; });

@@ -10,15 +10,15 @@
 /// Starts a server on a free port and waits until it says where it listens. It ends with this object.
 class RunningServer {
   public:
-    /// `program` is the path of the binary; `more` goes on its command line behind `--port 0`.
-    /// Throws Failed when it does not come up.
+    /// `program` is the path of the binary; `more` goes on its command line behind `--port 0`. `before_exec`: see
+    /// Launch. Throws Failed when it does not come up.
     explicit RunningServer(const std::string& program, const std::vector<std::string>& more = {},
-                           std::optional<unsigned long> most_descriptors = {});
+                           const std::function<void()>& before_exec = {});
 
     /// Starts a stranger's server: `command` with `{port}` standing for the port. Waits until the kernel says that the
     /// port is listened on; no connection is made for that. Throws Failed when it does not come to that.
     RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
-                  std::optional<unsigned long> most_descriptors);
+                  const std::function<void()>& before_exec = {});
 
     /// Where to connect to, for clients with this patience.
     [[nodiscard]] Endpoint endpoint(milliseconds patience = milliseconds(10000)) const { return {address_, patience}; }

@@ -9,6 +9,9 @@
 #include "common/fd.h"
 #include "tests/support/process.h"
 
+/// Why strace cannot trace on this machine; empty when it can. Found out once, by letting it trace `true`.
+const std::string& why_no_strace();
+
 /// The server is our child, and strace is not its parent (-D): so it ends with this program, come what may.
 class Straced {
   public:

@@ -126,7 +126,7 @@ TEST_CASE("Process: a command that does not exist exits with 127") {
 }
 
 TEST_CASE("Process: has no more descriptors than it is allowed") {
-    Process process({{"/bin/sh", "-c", "ulimit -n"}, 50UL, true});
+    Process process({{"/bin/sh", "-c", "ulimit -n"}, limited(RLIMIT_NOFILE, 50), true});
     CHECK(process.read_line(long_enough) == "50");
 }
 
@@ -180,6 +180,10 @@ TEST_CASE("eventually: tries until the condition holds, or gives up") {
     CHECK(eventually([&] { return ++tries == 3; }));
     CHECK(tries == 3);
     CHECK_FALSE(eventually([] { return false; }, milliseconds(1)));
+    CHECK_NOTHROW(wait_until("that it holds", [&] { return ++tries == 5; }));
+    CHECK_THROWS_AS(wait_until(
+                        "that it holds", [] { return false; }, milliseconds(1)),
+                    Failed);
 }
 
 TEST_CASE("memory_held: counts what operator new gave out and delete has not taken back") {

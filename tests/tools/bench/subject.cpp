@@ -140,7 +140,7 @@ void run_under(const Subject& subject, const std::vector<std::string>& wrapper, 
         load.finish();
     }
     // A process for a client writes its report when the client has left; let it.
-    eventually([&] { return process_tree(server.pid()).size() <= without_clients; });
+    wait_until("that the clients' processes end", [&] { return process_tree(server.pid()).size() <= without_clients; });
     server.stop();
 }
 

@@ -134,6 +134,8 @@ Shell::Shell(Place& place)
                  "-u",
                  "CHAPTER",
                  "-u",
+                 "ONLY",
+                 "-u",
                  "TALLY",
                  "LC_ALL=C.UTF-8",
                  place.here("PORT=7007"),

@@ -21,11 +21,11 @@ timeline: need-strace $(TRACER) $(tested)
 # Draws the READMEs' pictures, and writes the blocks that stand between `made by make docs` and `end of what make docs
 # made`, where they no longer are what is shown. The commands of the READMEs need what is in DOCS_NEED.
 ### make docs             write the READMEs' pictures and excerpts again; REDRAW=1: all pictures, after a change of svg.cpp
-DOCS_NEED := strace netcat-openbsd ncat socat iproute2 procps perl
+DOCS_NEED := netcat-openbsd ncat socat iproute2 procps perl
 READMES   := README.md $(sort $(wildcard */README.md tests/*/README.md tests/tools/*/README.md))
 .PHONY: docs test-docs
 docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
-	@tests/need.sh $(DOCS_NEED)
+	@tests/need.sh strace $(DOCS_NEED)
 	@mkdir -p $(BUILD)/logs
 	@for chapter in $(CHAPTERS); do \
 	    [ -z '$(REDRAW)' ] && $(TRACER) check $$chapter/server >$(BUILD)/logs/story && continue; \
@@ -42,6 +42,6 @@ endef
 
 ### make test-docs        run every command of the READMEs, and compare (a part of make test)
 test-docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
-	@tests/need.sh $(DOCS_NEED)
+	@tests/need.sh 'strace?' $(DOCS_NEED)
 	@$(TRACER) check $(tested)
 	@$(PAGES) check tests/tools/trace/exempt.txt $(pages)
