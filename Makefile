@@ -127,8 +127,7 @@ $(eval $(call diff_rule,05-epoll-server,06-epoll-threadpool))
 
 SUPPORT := $(call objects,tests/support) $(COMMON)
 
-$(BUILD)/tests/tools/demo/demo: $(call objects,tests/tools/demo) \
-    $(patsubst %,$(BUILD)/tests/support/%.o,client process running_server) $(COMMON)
+$(BUILD)/tests/tools/demo/demo: $(call objects,tests/tools/demo) $(SUPPORT)
 	$(call say,link     $@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 

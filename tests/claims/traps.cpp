@@ -33,8 +33,7 @@ bool keeps(const Chapter& chapter, std::initializer_list<const char*> names) {
         try {
             played->play(subject);
         } catch (const Failed& failed) {
-            std::cerr << text("chapter 0", chapter.number, ", '", name, "': ", failed.did, ": expected ",
-                              failed.expected, ", got ", failed.got, "\n");
+            std::cerr << text("chapter 0", chapter.number, ", '", name, "': ", failed.what(), "\n");
             return false;
         }
     }

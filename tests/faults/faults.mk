@@ -2,7 +2,7 @@
 
 FAULTS := $(BUILD)/tests/faults/faults
 
-$(FAULTS): $(call objects,tests/faults) $(patsubst %,$(BUILD)/tests/support/%.o,client process running_server talker idle) $(COMMON)
+$(FAULTS): $(call objects,tests/faults) $(SUPPORT)
 	$(call say,link     $@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 

@@ -423,9 +423,7 @@ Outcome try_fault(const Target& target, const Fault& fault) {
     try {
         return play_and_judge(target, fault);
     } catch (const Skipped& skipped) {
-        return {Verdict::skipped, skipped.why};
-    } catch (const Failed& failed) {
-        return {Verdict::failed, text(failed.did, ": expected ", failed.expected, ", got ", failed.got)};
+        return {Verdict::skipped, skipped.what()};
     } catch (const std::exception& error) {
         return {Verdict::failed, error.what()};
     }

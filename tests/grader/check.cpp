@@ -123,7 +123,7 @@ void play(const Case& played, const std::vector<std::string>& command, Count& co
         print_failure(played, shown);
         ++count.failed;
     } catch (const Skipped& skipped) {
-        std::cout << "skip    " << played.name << ": " << skipped.why << std::endl;
+        std::cout << "skip    " << played.name << ": " << skipped.what() << std::endl;
         ++count.skipped;
     }
     clean_up(subject);

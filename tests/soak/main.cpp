@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -15,6 +14,7 @@
 #include "tests/support/failed.h"
 #include "tests/support/idle.h"
 #include "tests/support/talker.h"
+#include "tests/support/tally.h"
 
 namespace {
 
@@ -212,30 +212,23 @@ void soak(const std::string& server_name, const Arguments& arguments, Again& aga
     expect_good_end(*server);
 }
 
-/// Whether all went well; says so.
-bool soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments) {
+void soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments, Tally& tally) {
     Again again{};
     std::string trouble;
     Sum sum;
     const auto start = Clock::now();
     try {
         soak(server, arguments, again, sum);
-    } catch (const Failed& failed) {
-        trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
     } catch (const std::exception& error) {
         trouble = error.what();
     }
-    const std::chrono::duration<double> took = Clock::now() - start;
     if (!trouble.empty()) {
         std::cout << server << ": " << trouble << "\n    again: " << program << " --seconds " << again.seconds
                   << " --seed " << again.seed << " '" << server << "'\n";
     }
-    std::ostringstream line;
-    line << (trouble.empty() ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4)
-         << took.count() << " s  soak: seed " << arguments.seed << ", " << sum.clients << " clients in " << sum.rounds
-         << " rounds, " << sum.bytes / 1000000 << " MB, stopped " << sum.stops << " times: " << server << '\n';
-    std::cout << line.str() << std::flush;
-    return trouble.empty();
+    tally.add(trouble.empty() ? Tally::ok : Tally::failed, Clock::now() - start,
+              text("soak: seed ", arguments.seed, ", ", sum.clients, " clients in ", sum.rounds, " rounds, ",
+                   sum.bytes / 1000000, " MB, stopped ", sum.stops, " times: ", server));
 }
 
 } // namespace
@@ -243,11 +236,7 @@ bool soak_and_say(const std::string& program, const std::string& server, const A
 int main(int argc, char* argv[]) {
     const Arguments arguments = parse(argc, argv);
     std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
-    int passed = 0;
-    int failed = 0;
-    for (const std::string& server : arguments.servers) {
-        ++(soak_and_say(argv[0], server, arguments) ? passed : failed);
-    }
-    if (const char* file = std::getenv("TALLY")) std::ofstream(file) << passed << ' ' << failed << " 0\n";
-    return failed == 0 ? 0 : 1;
+    Tally tally;
+    for (const std::string& server : arguments.servers) soak_and_say(argv[0], server, arguments, tally);
+    return tally.finish();
 }

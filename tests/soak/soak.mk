@@ -3,7 +3,7 @@
 MINUTES ?= 1
 SOAK := $(BUILD)/tests/soak/soak
 
-$(SOAK): $(call objects,tests/soak) $(patsubst %,$(BUILD)/tests/support/%.o,client process running_server talker idle) $(COMMON)
+$(SOAK): $(call objects,tests/soak) $(SUPPORT)
 	$(call say,link     $@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 

@@ -2,19 +2,9 @@
 #pragma once
 
 #include <sstream>
+#include <stdexcept>
 #include <string>
-
-/// Thrown by a check: what the client did, what was expected then, and what came instead.
-struct Failed {
-    std::string did;
-    std::string expected;
-    std::string got;
-};
-
-/// Thrown by a check that cannot be made on this machine.
-struct Skipped {
-    std::string why;
-};
+#include <utility>
 
 /// Puts its parts together as text.
 template <typename... Parts>
@@ -23,3 +13,19 @@ std::string text(const Parts&... parts) {
     (out << ... << parts);
     return out.str();
 }
+
+/// Thrown by a check: what the client did, what was expected then, and what came instead. what() says all three.
+struct Failed : std::runtime_error {
+    Failed(std::string what_it_did, std::string what_was_expected, std::string what_it_got)
+        : std::runtime_error(what_it_did + ": expected " + what_was_expected + ", got " + what_it_got),
+          did(std::move(what_it_did)), expected(std::move(what_was_expected)), got(std::move(what_it_got)) {}
+
+    std::string did;
+    std::string expected;
+    std::string got;
+};
+
+/// Thrown by a check that cannot be made on this machine; what() says why.
+struct Skipped : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};

@@ -31,8 +31,7 @@ $(BUILD)/tests/tools/bench/%.o: tests/tools/bench/%.cpp $(BUILD)/flags
 	$(call say,compile  $<)
 	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
-BENCH_PARTS := $(patsubst %,$(BUILD)/tests/tools/bench/%.o,load statistics) \
-    $(patsubst %,$(BUILD)/tests/support/%.o,client process) $(COMMON)
+BENCH_PARTS := $(patsubst %,$(BUILD)/tests/tools/bench/%.o,load statistics) $(SUPPORT)
 $(BENCH)/load: $(BUILD)/tests/tools/bench/load_main.o $(BENCH_PARTS)
 $(BENCH)/bench: $(patsubst %,$(BUILD)/tests/tools/bench/%.o,bench subject machine) $(BENCH_PARTS)
 $(BENCH)/load $(BENCH)/bench:

@@ -1,16 +1,14 @@
 // Shows a server's system calls: `tracer trace SERVER`, as text; `tracer timeline FOLDER SERVER...`, as pictures.
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "tests/support/failed.h"
+#include "tests/support/tally.h"
 #include "tests/tools/trace/scene.h"
 #include "tests/tools/trace/svg.h"
 #include "tests/tools/trace/timeline.h"
@@ -102,8 +100,8 @@ std::string committed_story(const std::string& server) {
     return from == std::string::npos || to == std::string::npos ? "" : picture.substr(from + 6, to - from - 6);
 }
 
-/// Plays the scene: whether the picture beside the server still tells what happens. Says so in a line.
-bool check_story(const std::string& server) {
+/// Plays the scene: whether the picture beside the server still tells what happens.
+void check_story(const std::string& server, Tally& tally) {
     const auto start = Clock::now();
     // That moment may also be missed by B alone. So up to three times.
     std::string happened;
@@ -112,27 +110,13 @@ bool check_story(const std::string& server) {
             happened = story(complete_timeline(server));
         }
     } catch (const Failed& failed) { // one picture's trouble is not the others'
-        happened = failed.did + ": expected " + failed.expected + ", got " + failed.got + "\n";
+        happened = text(failed.what(), "\n");
     }
-    const double took = std::chrono::duration<double>(Clock::now() - start).count();
-    const bool ok = escape(happened) == committed_story(server);
-    std::ostringstream line;
-    line << (ok ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4) << took << " s  "
-         << chapter_of(server) << ": timeline.svg tells what happens\n";
-    if (!ok)
-        line << "it tells:\n"
-             << committed_story(server) << "and this happened:\n"
-             << escape(happened) << "(make docs draws it)\n";
-    std::cout << line.str() << std::flush;
-    return ok;
-}
-
-/// For tests/run.sh, which adds up what TALLY names.
-int check_stories(const std::vector<std::string>& servers) {
-    const auto told = std::count_if(servers.begin(), servers.end(), check_story);
-    const auto failed = static_cast<std::ptrdiff_t>(servers.size()) - told;
-    if (const char* tally = std::getenv("TALLY")) std::ofstream(tally) << told << ' ' << failed << " 0\n";
-    return failed == 0 ? 0 : 1;
+    const std::string told = committed_story(server);
+    const bool ok = escape(happened) == told;
+    tally.add(ok ? Tally::ok : Tally::failed, Clock::now() - start,
+              chapter_of(server) + ": timeline.svg tells what happens",
+              ok ? "" : "it tells:\n" + told + "and this happened:\n" + escape(happened) + "(make docs draws it)\n");
 }
 
 int run(const std::vector<std::string>& words) {
@@ -144,7 +128,9 @@ int run(const std::vector<std::string>& words) {
     } else if (command == "timeline" && words.size() > 2) {
         timelines(words[1], {words.begin() + 2, words.end()});
     } else if (command == "check" && words.size() > 1) {
-        return check_stories({words.begin() + 1, words.end()});
+        Tally tally;
+        std::for_each(words.begin() + 1, words.end(), [&](const std::string& server) { check_story(server, tally); });
+        return tally.finish();
     } else {
         std::cerr << "usage: tracer trace SERVER | raw SERVER | timeline FOLDER SERVER... | check SERVER...\n";
         return 2;
@@ -157,8 +143,6 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char* argv[]) {
     try {
         return run({argv + 1, argv + argc});
-    } catch (const Failed& failed) {
-        std::cerr << failed.did << ": expected " << failed.expected << ", got " << failed.got << '\n';
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
     }
