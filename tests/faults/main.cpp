@@ -141,7 +141,7 @@ Table try_all(const std::string& program, const Target& target, const std::vecto
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
         for (std::size_t i = next++; i < faults.size(); i = next++) {
-            const Outcome outcome = try_fault(target, faults[i]);
+            const TrialResult outcome = try_fault(target, faults[i]);
             const std::lock_guard lock(mutex);
             table.add(faults[i], outcome.verdict);
             if (verbose) std::cout << static_cast<int>(outcome.verdict) << ' ' << faults[i].name() << std::endl;

@@ -175,39 +175,39 @@ class Injector {
     Process strace_;
 };
 
-std::vector<Part> write_conversation() {
-    std::vector<Part> parts;
-    const auto add = [&](const char* name, std::size_t size, Part::End end) -> Part& {
-        Part part;
-        part.name = name;
-        part.data = random_bytes(size, parts.size() + 1);
-        part.end = end;
-        parts.push_back(part);
-        return parts.back();
+std::vector<Role> write_conversation() {
+    std::vector<Role> roles;
+    const auto add = [&](const char* name, std::size_t size, Role::End end) -> Role& {
+        Role role;
+        role.name = name;
+        role.data = random_bytes(size, roles.size() + 1);
+        role.end = end;
+        roles.push_back(role);
+        return roles.back();
     };
-    Part& small = add("lines by turns", 40, Part::End::closes);
+    Role& small = add("lines by turns", 40, Role::End::closes);
     small.piece = small.ahead = 8;
-    Part& other = add("other lines by turns", 60, Part::End::closes);
+    Role& other = add("other lines by turns", 60, Role::End::closes);
     other.piece = other.ahead = 10;
-    Part& late = add("a megabyte before it reads", 1 << 20, Part::End::closes);
+    Role& late = add("a megabyte before it reads", 1 << 20, Role::End::closes);
     late.reads_late = true;
     late.receive_buffer = 4096;
     late.segment = 536;
-    add("half a megabyte, then the end of data", 1 << 19, Part::End::half_closes);
-    Part& leaves = add("leaves", 200000, Part::End::leaves);
+    add("half a megabyte, then the end of data", 1 << 19, Role::End::half_closes);
+    Role& leaves = add("leaves", 200000, Role::End::leaves);
     leaves.leaves_after = 1000;
-    Part& resets = add("resets", 200000, Part::End::resets);
+    Role& resets = add("resets", 200000, Role::End::resets);
     resets.leaves_after = 1000;
-    return parts;
+    return roles;
 }
 
 /// Those who talk while the fault comes.
-const std::vector<Part>& conversation() {
-    static const std::vector<Part> parts = write_conversation();
-    return parts;
+const std::vector<Role>& conversation() {
+    static const std::vector<Role> roles = write_conversation();
+    return roles;
 }
 
-/// What came of the parts.
+/// What came of the roles.
 struct Result {
     std::size_t lost = 0;
     std::string stories; // of those who lost
@@ -227,11 +227,11 @@ void judge(const std::vector<Talker>& talkers, bool in_time, Result& result) {
 }
 
 /// Side by side; or one after the other, where a server can no more.
-Result talk(const Endpoint& server, const std::vector<Part>& parts, bool by_turns) {
+Result talk(const Endpoint& server, const std::vector<Role>& roles, bool by_turns) {
     Result result;
     std::vector<Talker> talkers;
-    for (const Part& part : parts) {
-        talkers.emplace_back(server, part);
+    for (const Role& role : roles) {
+        talkers.emplace_back(server, role);
         if (!by_turns) continue;
         const bool in_time = play(talkers, patience);
         judge(talkers, in_time, result);
@@ -242,11 +242,11 @@ Result talk(const Endpoint& server, const std::vector<Part>& parts, bool by_turn
     return result;
 }
 
-Part line(const std::string& name) {
-    Part part;
-    part.name = name;
-    part.data = "and a late one\n";
-    return part;
+Role line(const std::string& name) {
+    Role role;
+    role.name = name;
+    role.data = "and a late one\n";
+    return role;
 }
 
 /// Throws Failed unless the clients got all that the server has read.
@@ -258,15 +258,15 @@ void expect_delivered(std::size_t read, std::size_t written, std::size_t got) {
 
 /// SIGTERM while a client has not taken all its data. Gives how much that client got.
 std::size_t stop_in_the_middle(RunningServer& server) {
-    Part part;
-    part.name = "still there at the stop";
+    Role role;
+    role.name = "still there at the stop";
     static const std::string data = random_bytes(8 << 20, 77);
-    part.data = data;
-    part.reads_late = true;
-    part.receive_buffer = 4096;
-    part.segment = 536;
+    role.data = data;
+    role.reads_late = true;
+    role.receive_buffer = 4096;
+    role.segment = 536;
     std::vector<Talker> last;
-    last.emplace_back(server.endpoint(), part);
+    last.emplace_back(server.endpoint(), role);
     bool told = false;
     const auto tell = [&] {
         if (!std::exchange(told, true)) server.process().signal(SIGTERM);
@@ -310,7 +310,7 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     const auto all_in = [&] { return !server.process().running() || open_descriptors(server.pid()) > size; };
     static_cast<void>(eventually(all_in, milliseconds(3000)));
     expect_running(server);
-    for (const Part& part : conversation()) talkers.emplace_back(server.endpoint(patience), part);
+    for (const Role& role : conversation()) talkers.emplace_back(server.endpoint(patience), role);
     Result result;
     const bool in_time = play(talkers, patience);
     expect_running(server);
@@ -320,14 +320,14 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
 
 /// SIGTERM at a certain call, while clients talk that take all they are sent. Throws Failed unless the server ends in
 /// good order, and whatever it had read has reached them. strace's record says how much that was.
-Outcome stop_and_judge(RunningServer& server, const Fault& fault) {
+TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     const std::vector<std::string> tasks = tasks_of(server.pid());
     Injector injector(server.pid(), fault);
     std::vector<Talker> talkers;
     try {
-        for (const Part& part : conversation()) {
-            const bool takes_all = part.end == Part::End::closes || part.end == Part::End::half_closes;
-            if (takes_all) talkers.emplace_back(server.endpoint(patience), part);
+        for (const Role& role : conversation()) {
+            const bool takes_all = role.end == Role::End::closes || role.end == Role::End::half_closes;
+            if (takes_all) talkers.emplace_back(server.endpoint(patience), role);
         }
     } catch (const Failed&) {
         if (injector.signals_to(tasks) == 0) throw; // otherwise it has stopped already, and takes nobody any more
@@ -370,7 +370,7 @@ std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
     return std::make_unique<RunningServer>(target.program, fault.options);
 }
 
-Outcome play_and_judge(const Target& target, const Fault& fault) {
+TrialResult play_and_judge(const Target& target, const Fault& fault) {
     const auto server = start(target, fault);
     const bool by_turns = target.chapter == 1;
     const bool lasting = fault.when.ends_with("+");
@@ -386,7 +386,7 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
     if (lasting && !fault.may_lose) {
         // While it lasts nobody may be served. So nobody talks before it is over; but the server must not spin.
         std::vector<Talker> talkers;
-        for (const Part& part : conversation()) talkers.emplace_back(server->endpoint(patience), part);
+        for (const Role& role : conversation()) talkers.emplace_back(server->endpoint(patience), role);
         play(talkers, milliseconds(100));
         expect_running(*server);
         expect_pauses(injector, fault.what);
@@ -419,7 +419,7 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
 
 } // namespace
 
-Outcome try_fault(const Target& target, const Fault& fault) {
+TrialResult try_fault(const Target& target, const Fault& fault) {
     try {
         return play_and_judge(target, fault);
     } catch (const Skipped& skipped) {

@@ -77,28 +77,28 @@ class Dice {
     std::mt19937_64 random_;
 };
 
-Part random_part(Dice& dice) {
+Role random_role(Dice& dice) {
     static const std::string bytes = random_bytes(1 << 20, 6);
-    Part part;
-    part.data = bytes.substr(dice.from_to(0, 700000), dice.size(300000));
-    const std::size_t size = part.data.size();
-    if (dice.one_in(2)) part.piece = dice.size(100000);
-    if (size / std::min(part.piece, size) > 200) part.piece = size / 200;
-    if (dice.one_in(3)) part.ahead = dice.from_to(1, size);
-    if (dice.one_in(4)) part.pause = milliseconds(dice.from_to(1, 20));
-    if (part.pause.count() > 0 && size / std::min(part.piece, size) > 20) part.piece = size / 20 + 1;
-    if (part.ahead < part.piece) part.piece = part.ahead;
-    if (dice.one_in(4)) part.read_piece = std::max<std::size_t>(dice.size(4096), size / 500 + 1);
-    if (dice.one_in(4)) part.receive_buffer = 4096;
-    if (dice.one_in(6)) part.segment = 536;
-    if (dice.one_in(8)) part.urgent = dice.from_to(0, size - 1);
-    part.end = static_cast<Part::End>(dice.from_to(0, 3));
-    part.leaves_after = dice.one_in(2) ? 0 : dice.from_to(0, size / 2);
-    if (part.ahead == Part::no_limit) part.reads_late = dice.one_in(4);
+    Role role;
+    role.data = bytes.substr(dice.from_to(0, 700000), dice.size(300000));
+    const std::size_t size = role.data.size();
+    if (dice.one_in(2)) role.piece = dice.size(100000);
+    if (size / std::min(role.piece, size) > 200) role.piece = size / 200;
+    if (dice.one_in(3)) role.ahead = dice.from_to(1, size);
+    if (dice.one_in(4)) role.pause = milliseconds(dice.from_to(1, 20));
+    if (role.pause.count() > 0 && size / std::min(role.piece, size) > 20) role.piece = size / 20 + 1;
+    if (role.ahead < role.piece) role.piece = role.ahead;
+    if (dice.one_in(4)) role.read_piece = std::max<std::size_t>(dice.size(4096), size / 500 + 1);
+    if (dice.one_in(4)) role.receive_buffer = 4096;
+    if (dice.one_in(6)) role.segment = 536;
+    if (dice.one_in(8)) role.urgent = dice.from_to(0, size - 1);
+    role.end = static_cast<Role::End>(dice.from_to(0, 3));
+    role.leaves_after = dice.one_in(2) ? 0 : dice.from_to(0, size / 2);
+    if (role.ahead == Role::no_limit) role.reads_late = dice.one_in(4);
     const char* const ends[] = {"closes", "half-closes", "leaves", "resets"};
-    part.name = text("a client that ", ends[static_cast<int>(part.end)], part.reads_late ? ", reads late" : "",
-                     part.urgent < size ? ", has an urgent byte" : "", part.pause.count() > 0 ? ", pauses" : "");
-    return part;
+    role.name = text("a client that ", ends[static_cast<int>(role.end)], role.reads_late ? ", reads late" : "",
+                     role.urgent < size ? ", has an urgent byte" : "", role.pause.count() > 0 ? ", pauses" : "");
+    return role;
 }
 
 /// What has been done so far.
@@ -143,7 +143,7 @@ void play_round(RunningServer& server, std::uint64_t seed, bool stop, Sum& sum) 
             stopped = true;
         }
         while (!stopped && begun < clients && begun < stop_at && talkers.size() < side_by_side) {
-            talkers.emplace_back(server.endpoint(patience), random_part(dice));
+            talkers.emplace_back(server.endpoint(patience), random_role(dice));
             ++begun;
         }
     };
