@@ -145,7 +145,7 @@ include $(wildcard tests/*/*.mk tests/tools/*/*.mk)
 
 TEST_MAIN := $(BUILD)/tests/main.o
 $(BUILD)/tests/unit-tests: $(TEST_MAIN) $(call objects,tests/unit) $(SUPPORT) \
-    $(patsubst %,$(BUILD)/tests/tools/trace/%.o,strace_reader resolve page) $(patsubst %,$(BUILD)/tests/claims/%.o,calls matrix)
+    $(patsubst %,$(BUILD)/tests/tools/trace/%.o,resolve page) $(BUILD)/tests/claims/matrix.o
 $(BUILD)/tests/server-tests: $(TEST_MAIN) $(call objects,tests/servers) $(call objects,tests/cases) $(SUPPORT)
 $(BUILD)/tests/unit-tests $(BUILD)/tests/server-tests:
 	$(call say,link     $@)

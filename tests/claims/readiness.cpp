@@ -67,16 +67,16 @@ bool fd_set_writes_behind_the_set() {
     return memory[words] == 1;
 }
 
-bool is_select(const Call& call) {
-    return call.name == "pselect6" || call.name == "select" || call.name == "_newselect";
+bool is_select(const TraceEvent& call) {
+    return call.is("pselect6") || call.is("select") || call.is("_newselect");
 }
 
 /// "7, [3 4], [5 6], NULL, NULL, NULL": the descriptors 3 to 6.
-std::set<long> asked_about(const Call& select) {
+std::set<long> asked_about(const TraceEvent& select) {
     std::set<long> descriptors;
+    const std::string arguments = select.all_arguments();
     std::string numbers;
-    for (const char c : select.arguments.substr(select.arguments.find(',') + 1))
-        numbers += std::isdigit(c) != 0 ? c : ' ';
+    for (const char c : arguments.substr(arguments.find(',') + 1)) numbers += std::isdigit(c) != 0 ? c : ' ';
     std::istringstream words(numbers);
     for (long fd = 0; words >> fd;) descriptors.insert(fd);
     return descriptors;
@@ -87,13 +87,13 @@ std::pair<bool, std::string> asks_about_all_each_time(const Record& record) {
     std::set<long> open;
     std::size_t most = 0;
     std::string longest;
-    for (const Call& call : record.calls) {
-        if (call.name == "listen") open.insert(call.argument(0));
-        if (call.name == "accept4" && call.result >= 0) open.insert(call.result);
-        if (call.name == "close") open.erase(call.argument(0));
+    for (const TraceEvent& call : record.calls) {
+        if (call.is("listen")) open.insert(call.number(0));
+        if (call.is("accept4") && call.value >= 0) open.insert(call.value);
+        if (call.is("close")) open.erase(call.number(0));
         if (!is_select(call)) continue;
-        if (asked_about(call) != open) return {false, call.text};
-        if (open.size() > most) longest = call.text;
+        if (asked_about(call) != open) return {false, call.text()};
+        if (open.size() > most) longest = call.text();
         most = std::max(most, open.size());
     }
     return {most > 1, longest};
@@ -132,8 +132,8 @@ bool size_is_no_size() {
 Finding s12_epoll_create(const Chapter& chapter) {
     static const bool as_said = size_is_no_size();
     const Record& record = record_of(chapter);
-    const auto made = record.find([](const Call& call) { return call.name == "epoll_create1"; });
-    return {as_said && made, made ? code(record.calls[*made].text) : ""};
+    const auto made = record.find([](const TraceEvent& call) { return call.is("epoll_create1"); });
+    return {as_said && made, made ? code(record.calls[*made].text()) : ""};
 }
 
 // --- S13 ------------------------------------------------------------------------------------------------------------

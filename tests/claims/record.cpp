@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <map>
-#include <sstream>
 
 #include "tests/cases/case.h"
 #include "tests/claims/look.h"
@@ -52,8 +51,7 @@ Record make_record(const std::string& program) {
     three_clients(endpoint, record.main, record);
     one_that_reads_late(endpoint, record.main, record);
     wait_for_rest(record.main);
-    std::istringstream lines(traced->finish());
-    record.calls = parse_strace(lines);
+    record.calls = read_strace(traced->finish());
     return record;
 }
 

@@ -41,12 +41,12 @@ int protocol_of_socket(int asked_for) {
 Finding s1_socket(const Chapter& chapter) {
     const Record& record = record_of(chapter);
     const auto made =
-        record.find([](const Call& call) { return call.name == "socket" && call.has("AF_INET, SOCK_STREAM"); });
+        record.find([](const TraceEvent& call) { return call.is("socket") && call.has("AF_INET, SOCK_STREAM"); });
     if (!made) return {false, ""};
-    const long fd = record.calls[*made].result;
-    const auto listens = record.find([&](const Call& call) { return call.name == "listen" && call.argument(0) == fd; });
+    const long fd = record.calls[*made].value;
+    const auto listens = record.find([&](const TraceEvent& call) { return call.is("listen") && call.number(0) == fd; });
     const bool same = protocol_of_socket(0) == IPPROTO_TCP && protocol_of_socket(IPPROTO_TCP) == IPPROTO_TCP;
-    return {listens && same, code(record.calls[*made].text)};
+    return {listens && same, code(record.calls[*made].text())};
 }
 
 // --- S2 -------------------------------------------------------------------------------------------------------------
@@ -178,8 +178,8 @@ Finding s4_accept(const Chapter& chapter) {
     std::size_t from = 0;
     for (const std::uint16_t port : record.clients) {
         const auto accepted = record.find(
-            [&](const Call& call) {
-                return call.name == "accept4" && call.result > call.argument(0) && call.has(text("htons(", port, ")"));
+            [&](const TraceEvent& call) {
+                return call.is("accept4") && call.value > call.number(0) && call.has(text("htons(", port, ")"));
             },
             from);
         in_order = in_order && accepted;

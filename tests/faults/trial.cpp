@@ -11,13 +11,13 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <sstream>
 #include <thread>
 
 #include "common/check.h"
 #include "tests/support/failed.h"
 #include "tests/support/idle.h"
 #include "tests/support/running_server.h"
+#include "tests/support/strace_reader.h"
 #include "tests/support/talker.h"
 
 namespace {
@@ -55,15 +55,6 @@ std::string content(int file) {
     }
 }
 
-/// The call that a line of strace's record is about: "read" in "1234 read(5, ..." and "1234 <... read resumed>...". The
-/// number of the thread is missing where strace traces only one.
-std::string call_of(const std::string& line) {
-    std::size_t begin = std::min(line.find_first_not_of("0123456789 "), line.size());
-    const std::string resumed = "<... ";
-    if (line.compare(begin, resumed.size(), resumed) == 0) begin += resumed.size();
-    return line.substr(begin, line.find_first_of("( ", begin) - begin);
-}
-
 /// strace, attached to a server that runs.
 class Injector {
   public:
@@ -91,52 +82,42 @@ class Injector {
 
     /// How many times it has done what it was told to do.
     [[nodiscard]] std::size_t hits() const {
-        std::istringstream record(content(record_.get()));
-        std::size_t count = 0;
-        for (std::string line; std::getline(record, line);) {
-            if (is_hit(line)) ++count;
-        }
-        return count;
+        return count([&](const TraceEvent& event) { return is_hit(event); });
     }
 
     /// How many SIGTERMs went to the server itself, and not to a child that it has forked.
     [[nodiscard]] std::size_t signals_to(const std::vector<std::string>& tasks) const {
-        std::istringstream record(content(record_.get()));
-        std::size_t count = 0;
-        for (std::string line; std::getline(record, line);) {
-            const std::string task = line.substr(0, line.find(' '));
-            if (line.find(" --- SIGTERM") != std::string::npos &&
-                std::find(tasks.begin(), tasks.end(), task) != tasks.end()) {
-                ++count;
-            }
-        }
-        return count;
+        return count([&](const TraceEvent& event) {
+            return event.kind == TraceEvent::Kind::signal && event.name == "SIGTERM" &&
+                   std::find(tasks.begin(), tasks.end(), std::to_string(event.thread)) != tasks.end();
+        });
     }
 
     /// How many bytes all the calls of that name have given: read or write.
     [[nodiscard]] std::size_t bytes(const std::string& call) const {
-        std::istringstream record(content(record_.get()));
         std::size_t sum = 0;
-        for (std::string line; std::getline(record, line);) {
-            const std::size_t equals = line.rfind(" = "); // a line that is cut off has none
-            if (call_of(line) != call || line.ends_with("<unfinished ...>") || equals == std::string::npos) continue;
-            const long result = std::atol(line.substr(equals + 3).c_str());
-            if (result > 0) sum += static_cast<std::size_t>(result);
+        for (const TraceEvent& event : read_strace(content(record_.get()))) {
+            if (event.is(call) && event.value > 0) sum += static_cast<std::size_t>(event.value);
         }
         return sum;
     }
 
   private:
+    template <typename Wanted>
+    [[nodiscard]] std::size_t count(Wanted wanted) const {
+        const std::vector<TraceEvent> events = read_strace(content(record_.get()));
+        return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), wanted));
+    }
+
     /// A signal of strace's comes from the kernel, so the record says. Those that come anyway do not: SIGCHLD tells how
     /// the child ended (CLD_EXITED), and SIGPIPE comes from the process itself, as SIGTERM does from us (SI_USER). An
     /// error counts if it is that of the fault's own call: the brk of `no_heap` is marked, too.
-    [[nodiscard]] bool is_hit(const std::string& line) const {
-        if (fault_.what.starts_with("signal=")) {
-            const std::string signal = fault_.what.substr(7);
-            return line.find("--- " + signal + " {si_signo=" + signal + ", si_code=SI_KERNEL") != std::string::npos;
+    [[nodiscard]] bool is_hit(const TraceEvent& event) const {
+        if (event.kind == TraceEvent::Kind::signal) {
+            return fault_.what == "signal=" + event.name && event.result.find("si_code=SI_KERNEL") != std::string::npos;
         }
-        const bool marked = line.ends_with(fault_.what.starts_with("delay") ? "(DELAYED)" : "(INJECTED)");
-        return marked && ("," + fault_.calls + ",").find("," + call_of(line) + ",") != std::string::npos;
+        const bool marked = event.result.ends_with(fault_.what.starts_with("delay") ? "(DELAYED)" : "(INJECTED)");
+        return marked && ("," + fault_.calls + ",").find("," + event.name + ",") != std::string::npos;
     }
 
     static std::string worker_of(pid_t server) {

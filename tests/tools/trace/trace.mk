@@ -4,7 +4,7 @@ TRACER := $(BUILD)/tests/tools/trace/tracer
 PAGES  := $(BUILD)/tests/tools/trace/pages
 server_of = $(if $(SANITIZE),$(BUILD)/)$(1)/server
 
-$(TRACER): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,main scene svg timeline trace resolve strace_reader traced_server) $(SUPPORT)
+$(TRACER): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,main scene svg timeline trace resolve traced_server) $(SUPPORT)
 $(PAGES): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,pages_main page shell) $(SUPPORT)
 $(TRACER) $(PAGES):
 	$(call say,link     $@)

@@ -9,7 +9,6 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "tests/support/failed.h"
@@ -146,8 +145,7 @@ Recording TracedServer::finish() {
     mark(0, "stop");
     recording_.raw = traced_.finish();
     recording_.clock_was_set = std::abs(clock_offset() - offset_) > 0.003;
-    std::istringstream lines(recording_.raw);
-    std::vector<TraceEvent> events = read_strace(lines);
+    std::vector<TraceEvent> events = read_strace(recording_.raw);
     const auto first = std::find_if(events.begin(), events.end(), [](const TraceEvent& e) { return e.is("socket"); });
     recording_.events.assign(first, events.end());
     return std::move(recording_);

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "tests/support/client.h"
+#include "tests/support/strace_reader.h"
 #include "tests/support/straced.h"
-#include "tests/tools/trace/strace_reader.h"
 
 /// What a client did, and when.
 struct Mark {
