@@ -18,8 +18,10 @@
 
 #include "common/check.h"
 #include "tests/claims/claim.h"
-#include "tests/claims/look.h"
 #include "tests/claims/record.h"
+#include "tests/support/idle.h"
+#include "tests/support/served.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
@@ -163,18 +165,18 @@ bool del_takes_out() {
 Finding s13_epoll_ctl(const Chapter& chapter) {
     static const bool as_said = del_takes_out();
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     Client client(endpoint);
     client.expect_echo("hello\n");
     wait_for_rest(server.pid());
     const int fd = find_descriptor(server.pid(), server_end(endpoint, client).inode).number;
     const Watched added = watched(server, fd);
-    send_and_never_read(client, endpoint, server.pid());
+    send_and_never_read(client, server.pid());
     Watched changed{};
     const bool asks_for_room =
         eventually([&] { return ((changed = watched(server, fd)).events & EPOLLOUT) != 0; }, milliseconds(1000));
     client.reset();
-    const bool removed = eventually([&] { return watched(server, fd).events == 0; }, long_enough);
+    const bool removed = eventually([&] { return watched(server, fd).events == 0; });
 
     const auto asks_for = [](const Watched& one) { return one.events & (EPOLLIN | EPOLLOUT); };
     const bool user_data = added.data != 0 && changed.data == added.data;
@@ -199,12 +201,10 @@ bool gives_the_ready_ones_and_keeps_time() {
 Finding s14_epoll_wait(const Chapter& chapter) {
     static const bool as_said = gives_the_ready_ones_and_keeps_time();
     RunningServer server(chapter.program);
-    const Client silent(server.endpoint(long_enough));
+    const Client silent(server.endpoint());
     wait_for_rest(server.pid());
-    const std::vector<Task> all = tasks(server.pid());
-    const auto main =
-        std::find_if(all.begin(), all.end(), [&](const Task& task) { return task.thread == server.pid(); });
-    if (main == all.end() || main_thread_waits_in(server.pid()) != "epoll_wait") return {false, ""};
+    const auto main = main_thread(server.pid());
+    if (!main || main_thread_waits_in(server.pid()) != "epoll_wait") return {false, ""};
     const int timeout = static_cast<int>(main->arguments.at(3)); // as the kernel has it: the fourth argument
     return {as_said && timeout == -1, code(text("epoll_wait(..., ", timeout, ")"))};
 }

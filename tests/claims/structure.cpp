@@ -10,7 +10,6 @@
 
 #include "common/check.h"
 #include "tests/claims/claim.h"
-#include "tests/claims/look.h"
 #include "tests/claims/record.h"
 #include "tests/support/in_child.h"
 #include "tests/support/tcp_pair.h"
@@ -239,8 +238,7 @@ bool event_after_close(TcpPair& pair) {
     watched.data.u64 = 42;
     check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
     pair.client.send("a word\n");
-    wait_until(
-        "that the word arrives", [&] { return pair.client.unacknowledged() == 0; }, long_enough);
+    wait_until("that the word arrives", [&] { return pair.client.unacknowledged() == 0; });
     const int number = pair.server.get();
     pair.server.reset();
 

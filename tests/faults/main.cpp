@@ -34,13 +34,6 @@ struct Arguments {
     std::exit(2);
 }
 
-std::vector<std::string> words(const std::string& text) {
-    std::istringstream in(text);
-    std::vector<std::string> all;
-    for (std::string word; in >> word;) all.push_back(word);
-    return all;
-}
-
 /// "03-select-server/server" is of chapter 3, wherever its folder is.
 int chapter_of(const std::string& program) {
     const std::size_t end = program.rfind("/server");
@@ -51,7 +44,7 @@ int chapter_of(const std::string& program) {
 }
 
 Target target_of(const std::string& word) {
-    if (word.find("{port}") != std::string::npos) return {0, "", words(word)};
+    if (word.find("{port}") != std::string::npos) return {0, "", words_of(word)};
     const int chapter = chapter_of(word);
     if (chapter == 0) refuse("'" + word + "' is none of the six, and has no {port}");
     return {chapter, word, {}};

@@ -1,84 +1,29 @@
 #include "tests/faults/trial.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
-#include <filesystem>
-#include <fstream>
-#include <optional>
+#include <memory>
 #include <thread>
+#include <utility>
 
-#include "common/check.h"
-#include "tests/support/failed.h"
 #include "tests/support/idle.h"
-#include "tests/support/running_server.h"
 #include "tests/support/strace_reader.h"
+#include "tests/support/straced.h"
 #include "tests/support/talker.h"
 
 namespace {
 
 constexpr milliseconds patience(8000);
 
-std::vector<std::string> tasks_of(pid_t pid) {
-    std::vector<std::string> tasks;
-    std::error_code error;
-    for (std::filesystem::directory_iterator it(text("/proc/", pid, "/task"), error), end; !error && it != end;
-         it.increment(error)) {
-        tasks.push_back(it->path().filename());
-    }
-    std::sort(tasks.begin(), tasks.end(),
-              [](const std::string& a, const std::string& b) { return std::stoi(a) < std::stoi(b); });
-    return tasks;
-}
-
-/// Who traces this thread; 0 is nobody.
-pid_t tracer_of(const std::string& task) {
-    std::ifstream status("/proc/" + task + "/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("TracerPid:")) return std::stoi(line.substr(10));
-    }
-    return 0;
-}
-
-std::string content(int file) {
-    std::string all;
-    std::array<char, 1 << 16> piece{};
-    for (;;) {
-        const ssize_t count = pread(file, piece.data(), piece.size(), static_cast<off_t>(all.size()));
-        if (count <= 0) return all;
-        all.append(piece.data(), static_cast<std::size_t>(count));
-    }
-}
-
-/// strace, attached to a server that runs.
+/// strace, attached to a server that runs, and what it injects.
 class Injector {
   public:
     Injector(pid_t server, const Fault& fault)
-        : record_(check(memfd_create("record", MFD_CLOEXEC), "memfd_create")), fault_(fault),
-          strace_(Launch{command(server, fault, record_.get()), {}, true}) {
-        std::vector<std::string> wanted = tasks_of(server);
-        if (fault.in_a_worker) wanted = {worker_of(server)};
-        const auto traced = [&](const std::string& task) { return tracer_of(task) == strace_.pid(); };
-        const bool attached = eventually(
-            [&] { return !strace_.running() || std::all_of(wanted.begin(), wanted.end(), traced); }, patience);
-        // It ends when the server ends; and that may be killed at once, by the SIGTERMs that two of its threads get.
-        if (process_state(server) == 'Z' || (attached && strace_.running())) return;
-        const std::string error = strace_.standard_error();
-        const bool allowed = error.find("Operation not permitted") == std::string::npos;
-        if (!allowed) throw Skipped{error.substr(0, error.find('\n'))};
-        throw Failed{"attached strace", "that it traces the server", error};
-    }
+        : fault_(fault), strace_(options(server, fault), threads(server, fault)) {}
 
     /// Lets the server go on without it.
-    void detach() {
-        if (strace_.running()) strace_.signal(SIGTERM);
-        if (!strace_.wait(patience)) throw Failed{"detached strace", "that it ends", "it goes on"};
-    }
+    void detach() { strace_.detach(); }
 
     /// How many times it has done what it was told to do.
     [[nodiscard]] std::size_t hits() const {
@@ -86,17 +31,17 @@ class Injector {
     }
 
     /// How many SIGTERMs went to the server itself, and not to a child that it has forked.
-    [[nodiscard]] std::size_t signals_to(const std::vector<std::string>& tasks) const {
+    [[nodiscard]] std::size_t signals_to(const std::vector<pid_t>& threads) const {
         return count([&](const TraceEvent& event) {
             return event.kind == TraceEvent::Kind::signal && event.name == "SIGTERM" &&
-                   std::find(tasks.begin(), tasks.end(), std::to_string(event.thread)) != tasks.end();
+                   std::find(threads.begin(), threads.end(), event.thread) != threads.end();
         });
     }
 
     /// How many bytes all the calls of that name have given: read or write.
     [[nodiscard]] std::size_t bytes(const std::string& call) const {
         std::size_t sum = 0;
-        for (const TraceEvent& event : read_strace(content(record_.get()))) {
+        for (const TraceEvent& event : read_strace(strace_.record())) {
             if (event.is(call) && event.value > 0) sum += static_cast<std::size_t>(event.value);
         }
         return sum;
@@ -105,7 +50,7 @@ class Injector {
   private:
     template <typename Wanted>
     [[nodiscard]] std::size_t count(Wanted wanted) const {
-        const std::vector<TraceEvent> events = read_strace(content(record_.get()));
+        const std::vector<TraceEvent> events = read_strace(strace_.record());
         return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), wanted));
     }
 
@@ -120,26 +65,23 @@ class Injector {
         return marked && ("," + fault_.calls + ",").find("," + event.name + ",") != std::string::npos;
     }
 
-    static std::string worker_of(pid_t server) {
-        const std::vector<std::string> tasks = tasks_of(server);
-        if (tasks.size() < 2) throw Failed{"looked for a worker thread", "one", "none"};
-        return tasks[1];
+    /// Those to attach to: all, or chapter 06's first worker.
+    static std::vector<pid_t> threads(pid_t server, const Fault& fault) {
+        const std::vector<pid_t> all = threads_of(server);
+        if (!fault.in_a_worker) return all;
+        if (all.size() < 2) throw Failed{"looked for a worker thread", "one", "none"};
+        return {all[1]};
     }
 
-    static std::vector<std::string> command(pid_t server, const Fault& fault, int record) {
-        std::vector<std::string> words = {"strace",
-                                          "-qq",
-                                          "-o",
-                                          text("/proc/", getpid(), "/fd/", record),
-                                          "-e",
-                                          "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : "") +
-                                              (fault.stops() || fault.at_stop ? ",read,write" : ""),
-                                          "-e",
-                                          "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
+    static std::vector<std::string> options(pid_t server, const Fault& fault) {
+        const std::string calls = existing(fault.calls);
+        const std::string more =
+            text(fault.no_heap() ? ",brk" : "", fault.stops() || fault.at_stop ? ",read,write" : "");
+        const std::string pid = std::to_string(fault.in_a_worker ? threads(server, fault)[0] : server);
+        std::vector<std::string> words{"-qq", "-p", pid, "-e", "trace=" + calls + more};
+        words.insert(words.end(), {"-e", "inject=" + calls + ":" + fault.what + ":when=" + fault.when});
         if (fault.no_heap()) words.insert(words.end(), {"-e", "inject=brk:retval=0:when=1+"});
         if (!fault.in_a_worker) words.emplace_back("-f");
-        words.emplace_back("-p");
-        words.push_back(fault.in_a_worker ? worker_of(server) : std::to_string(server));
         return words;
     }
 
@@ -151,9 +93,8 @@ class Injector {
         return all;
     }
 
-    Fd record_;
     Fault fault_;
-    Process strace_;
+    AttachedStrace strace_;
 };
 
 std::vector<Role> write_conversation() {
@@ -302,7 +243,7 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
 /// SIGTERM at a certain call, while clients talk that take all they are sent. Throws Failed unless the server ends in
 /// good order, and whatever it had read has reached them. strace's record says how much that was.
 TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
-    const std::vector<std::string> tasks = tasks_of(server.pid());
+    const std::vector<pid_t> threads = threads_of(server.pid());
     Injector injector(server.pid(), fault);
     std::vector<Talker> talkers;
     try {
@@ -311,12 +252,12 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
             if (takes_all) talkers.emplace_back(server.endpoint(patience), role);
         }
     } catch (const Failed&) {
-        if (injector.signals_to(tasks) == 0) throw; // otherwise it has stopped already, and takes nobody any more
+        if (injector.signals_to(threads) == 0) throw; // otherwise it has stopped already, and takes nobody any more
     }
     const bool in_time = play(talkers, patience);
     Result lost; // the stop has cut some of them short, which is no fault
     judge(talkers, in_time, lost);
-    const bool told = injector.signals_to(tasks) > 0; // or else the call has not come, or only in a child
+    const bool told = injector.signals_to(threads) > 0; // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
     try {
         expect_good_end(server);
@@ -324,7 +265,7 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
         // strace counts for each thread, and the second SIGTERM ends a server at once. It excuses no other end.
         const auto ended = server.process().wait(milliseconds(0));
         const bool ended_by_it = ended && ended->by_signal && ended->value == SIGTERM;
-        if (!ended_by_it || injector.signals_to(tasks) < 2) throw;
+        if (!ended_by_it || injector.signals_to(threads) < 2) throw;
         return {Verdict::not_reached, ""};
     }
     injector.detach();

@@ -111,10 +111,7 @@ struct Sum {
 
 std::unique_ptr<RunningServer> start(const std::string& server) {
     if (server.find("{port}") == std::string::npos) return std::make_unique<RunningServer>(server);
-    std::istringstream in(server);
-    std::vector<std::string> command;
-    for (std::string word; in >> word;) command.push_back(word);
-    return std::make_unique<RunningServer>(command, patience);
+    return std::make_unique<RunningServer>(words_of(server), patience);
 }
 
 /// Throws Failed at a wrong byte; or, unless the server was stopped, when someone who is through is not served.
@@ -157,21 +154,13 @@ void play_round(RunningServer& server, std::uint64_t seed, bool stop, Sum& sum) 
     if (stop && !stopped) server.process().signal(SIGTERM);
 }
 
-/// The memory of a sanitizer grows with what the program does.
-bool has_sanitizer(pid_t pid) {
-    std::ifstream maps(text("/proc/", pid, "/maps"));
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("libtsan") != std::string::npos || line.find("libasan") != std::string::npos) return true;
-    }
-    return false;
-}
-
 /// Memory may grow a little with the first clients, but not with their number.
 void expect_no_growth(pid_t server, std::size_t& first, const Sum& sum) {
     const std::size_t now = private_memory(server);
     if (first == 0) first = now;
     constexpr std::size_t little = 4 << 20;
-    if (now <= first + little || has_sanitizer(server)) return;
+    const bool sanitized = has_mapped(server, "libtsan") || has_mapped(server, "libasan"); // whose memory grows
+    if (now <= first + little || sanitized) return;
     throw Failed{text(sum.clients, " clients came and went"), "no more memory than before",
                  text((now - first) / 1024, " KiB more")};
 }

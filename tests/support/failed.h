@@ -1,10 +1,12 @@
 // How a check says what went wrong.
 #pragma once
 
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 /// Puts its parts together as text.
 template <typename... Parts>
@@ -12,6 +14,12 @@ std::string text(const Parts&... parts) {
     std::ostringstream out;
     (out << ... << parts);
     return out.str();
+}
+
+/// What stands between the spaces of a line.
+inline std::vector<std::string> words_of(const std::string& line) {
+    std::istringstream words(line);
+    return {std::istream_iterator<std::string>(words), {}};
 }
 
 /// Thrown by a check: what the client did, what was expected then, and what came instead. what() says all three.

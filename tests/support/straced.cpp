@@ -1,85 +1,64 @@
 #include "tests/support/straced.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <csignal>
-#include <fstream>
-#include <sstream>
-
-#include "common/check.h"
-#include "tests/support/failed.h"
 
 namespace {
 
-constexpr std::chrono::milliseconds long_enough{20000};
-
-std::string path_of(const Fd& file) {
-    return text("/proc/", getpid(), "/fd/", file.get());
-}
-
-std::vector<std::string> command(const std::vector<std::string>& options, const std::string& record,
-                                 const std::vector<std::string>& server) {
-    std::vector<std::string> words{"strace", "-D", "-f", "-o", record};
+std::vector<std::string> strace(const MemoryFile& record, const std::vector<std::string>& options) {
+    std::vector<std::string> words{"strace", "-o", record.path()};
     words.insert(words.end(), options.begin(), options.end());
-    words.insert(words.end(), server.begin(), server.end());
     return words;
 }
 
-/// Who traces this process; 0 is nobody.
-pid_t tracer_of(pid_t pid) {
-    std::ifstream status(text("/proc/", pid, "/status"));
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("TracerPid:")) return std::stoi(line.substr(10));
+/// Throws Skipped when it is this machine that keeps strace from tracing.
+void expect_allowed(const std::string& said) {
+    for (const char* sign : {"ptrace", "Operation not permitted", "exit status 127"}) {
+        if (said.find(sign) != std::string::npos) throw Skipped{"strace does not work here: " + said};
     }
-    return 0;
 }
 
-/// Nobody may wait for a zombie that is not ours: it has ended.
-bool has_ended(pid_t pid) {
-    const char state = process_state(pid);
-    return state == '-' || state == 'Z';
-}
-
-/// Whether strace says that it is the machine that does not let it trace.
-bool is_forbidden(const std::string& said) {
-    return said.find("ptrace") != std::string::npos || said.find("Operation not permitted") != std::string::npos ||
-           said.find("not found") != std::string::npos;
+RunningServer start(const MemoryFile& record, std::vector<std::string> options, const std::string& program,
+                    const std::vector<std::string>& more) {
+    options.insert(options.end(), {"-D", "-f"});
+    try {
+        return RunningServer(program, more, {}, strace(record, options));
+    } catch (const Failed& failed) {
+        expect_allowed(failed.got);
+        throw;
+    }
 }
 
 } // namespace
 
-Straced::Straced(const std::vector<std::string>& options, const std::vector<std::string>& server)
-    : record_(check(memfd_create("strace", MFD_CLOEXEC), "memfd_create")),
-      server_({command(options, path_of(record_), server), {}, true}) {
-    const auto line = server_.read_line(long_enough);
-    const bool listens = line && line->find(':') != std::string::npos;
-    strace_ = tracer_of(pid());
-    if (!listens || strace_ == 0) {
-        const std::string state = server_.running() ? "it runs, " : to_string(*server_.wait(long_enough)) + ", ";
-        throw Failed{"started " + server.front() + " under strace", "that it listens and is traced",
-                     state + (listens ? "not traced: " : "without a line: ") + server_.standard_error()};
-    }
-    port_ = static_cast<std::uint16_t>(std::stoi(line->substr(line->rfind(':') + 1)));
+Straced::Straced(const std::vector<std::string>& options, const std::string& program,
+                 const std::vector<std::string>& more)
+    : server_(start(record_, options, program, more)), strace_(tracer_of(pid())) {
+    if (strace_ != 0) return;
+    const std::string said = server_.process().beginning_of_errors();
+    expect_allowed(said);
+    throw Failed{"started " + program + " under strace", "that it is traced", said};
 }
 
 std::string Straced::finish() {
-    server_.signal(SIGTERM);
-    if (!server_.wait(long_enough)) throw Failed{"stopped the server under strace", "its end", "it goes on"};
-    if (!eventually([&] { return has_ended(strace_); }, long_enough)) {
-        throw Failed{"stopped the server under strace", "strace's end", "it goes on"};
-    }
-    std::ostringstream all;
-    all << std::ifstream(path_of(record_)).rdbuf();
-    return all.str();
+    server_.process().signal(SIGTERM);
+    if (!server_.process().wait(long_enough)) throw Failed{"stopped the server under strace", "its end", "it goes on"};
+    wait_until("that strace has ended", [&] { return has_ended(strace_); });
+    return record_.content();
 }
 
-std::unique_ptr<Straced> start_straced(const std::vector<std::string>& options,
-                                       const std::vector<std::string>& server) {
-    try {
-        return std::make_unique<Straced>(options, server);
-    } catch (const Failed& failed) {
-        if (is_forbidden(failed.got)) throw Skipped{"strace does not work here: " + failed.got};
-        throw;
-    }
+AttachedStrace::AttachedStrace(const std::vector<std::string>& options, const std::vector<pid_t>& threads)
+    : strace_({strace(record_, options)}) {
+    const auto is_traced = [&](pid_t thread) { return tracer_of(thread) == strace_.pid() || has_ended(thread); };
+    const auto attached = [&] { return std::all_of(threads.begin(), threads.end(), is_traced); };
+    if (eventually([&] { return attached() || !strace_.running(); }) && attached()) return;
+    const auto ended = strace_.wait(milliseconds(0));
+    const std::string said = text(ended ? to_string(*ended) : "it goes on", "; ", strace_.beginning_of_errors());
+    expect_allowed(said);
+    throw Failed{"attached strace", "that it traces the server", said};
+}
+
+void AttachedStrace::detach() {
+    if (strace_.running()) strace_.signal(SIGTERM);
+    if (!strace_.wait(long_enough)) throw Failed{"detached strace", "that it ends", "it goes on"};
 }

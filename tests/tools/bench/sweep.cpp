@@ -148,13 +148,13 @@ void Sweeps::slow_requests() {
     load.connections = 64;
     if (subjects_.contains("05 epoll")) {
         Subject one = subjects_.at("05 epoll");
-        one.command.insert(one.command.end(), {"--think", "1"});
+        one.options = {"--think", "1"};
         points.push_back({"1", one, load, {}, {}, {}, {}});
     }
     for (const char* workers : {"1", "2", "4", "8", "16", "32"}) {
         if (!subjects_.contains("06 threads")) break;
         Subject many = subjects_.at("06 threads");
-        many.command.insert(many.command.end(), {"--think", "1", "--read-workers", workers});
+        many.options = {"--think", "1", "--read-workers", workers};
         points.push_back({workers, many, load, {}, {}, {}, {}});
     }
     measure_all("d-think.csv", "workers", points);

@@ -18,7 +18,6 @@
 #include "tests/tools/trace/shell.h"
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
 
 namespace {
 
