@@ -9,18 +9,15 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
-#include <iostream>
+#include <thread>
 
 #include "common/accept_failure.h"
-#include "common/acknowledged.h"
 #include "common/address.h"
 #include "common/fd.h"
 #include "common/listener.h"
 #include "common/narrate.h"
 #include "common/options.h"
-#include "common/piece.h"
-#include "common/signals.h"
-#include "common/think.h"
+#include "common/stop.h"
 #include "common/write_all.h"
 
 namespace {
@@ -30,33 +27,23 @@ Fd accept_client(int listener) {
     Address address;
     Fd client(accept4(listener, address.raw(), &address.size, SOCK_CLOEXEC));
     if (client) {
-        narrate_connected(client.get(), address);
-    } else if (after_failed_accept(errno) == AfterFailedAccept::pause) {
-        think(accept_pause_time);
+        narrate("fd ", client.get(), ": ", address, " connected");
+    } else if (handle_failed_accept(errno)) {
+        std::this_thread::sleep_for(accept_pause);
     }
     return client;
 }
 
-/// Reads a piece of data and sends it back. False when the client is done or gone.
-bool echo_piece(int client, std::chrono::milliseconds think_time) {
-    std::array<char, piece_size> piece; // not initialised: read fills as much of it as is used
-    const ssize_t count = read(client, piece.data(), piece.size());
-    if (count == 0) {
-        narrate_left(client, stopping() ? "the server stops" : "it closed");
-        return false;
-    }
-    if (count < 0) {
-        if (errno == EINTR) return true;
-        narrate_left(client, std::strerror(errno));
-        return false;
-    }
+/// Reads into a buffer and sends it back. False when the client is done or gone.
+bool echo_buffer(int client, std::chrono::milliseconds think_time) {
+    std::array<char, 64 * 1024> buffer; // not initialised: read fills as much of it as is used
+    const ssize_t count = read(client, buffer.data(), buffer.size());
+    if (count == 0) return narrate_left(client, "it closed");
+    if (count < 0) return errno == EINTR || narrate_left(client, std::strerror(errno));
 
-    think(think_time);
-
-    if (!write_all(client, piece.data(), static_cast<std::size_t>(count))) {
-        narrate_left(client, std::strerror(errno));
-        return false;
-    }
+    std::this_thread::sleep_for(think_time);
+    const bool sent = write_all(client, buffer.data(), static_cast<std::size_t>(count));
+    if (!sent) return narrate_left(client, std::strerror(errno));
     narrate("fd ", client, ": echoed ", count, " bytes");
     return true;
 }
@@ -64,7 +51,7 @@ bool echo_piece(int client, std::chrono::milliseconds think_time) {
 /// Serves one client until it is done. Meanwhile nobody else is served.
 void serve(int client, std::chrono::milliseconds think_time) {
     wake_on_stop(client);
-    while (echo_piece(client, think_time) && !stopping()) {
+    while (echo_buffer(client, think_time) && !stopping()) {
     }
     if (stopping()) wait_until_acknowledged(client);
 }
@@ -73,10 +60,10 @@ void serve(int client, std::chrono::milliseconds think_time) {
 
 int main(int argc, char* argv[]) {
     try {
+        fill_standard_descriptors();
+        ignore_write_signals();
         const Options options = parse_options(argc, argv);
-        verbose = options.verbose;
 
-        ignore_sigpipe();
         const Fd listener = open_listener(options);
         stop_on_signals(listener.get());
         announce(listener.get());
@@ -86,9 +73,9 @@ int main(int argc, char* argv[]) {
             const Fd client = accept_client(listener.get());
             if (client) serve(client.get(), options.think);
         } // here `client` is closed
-        return 0;
+        return stop_status;
     } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
+        complain(error.what());
         return 1;
     }
 }

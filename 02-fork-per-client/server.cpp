@@ -1,5 +1,5 @@
-// Chapter 02: a process per client. The parent only accepts; every client gets a forked child of its own, and a child
-// that waits holds nobody else.
+// Chapter 02: a process per client. The parent only accepts. Every client gets a forked child of its own, and a child
+// that waits keeps nobody else waiting.
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -12,133 +12,95 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
-#include <iostream>
 #include <new>
+#include <thread>
 #include <vector>
 
 #include "common/accept_failure.h"
-#include "common/acknowledged.h"
 #include "common/address.h"
+#include "common/check.h"
 #include "common/fd.h"
 #include "common/listener.h"
 #include "common/narrate.h"
 #include "common/options.h"
-#include "common/piece.h"
-#include "common/signals.h"
-#include "common/think.h"
+#include "common/stop.h"
 #include "common/write_all.h"
 
 namespace {
 
-/// The children that run. Signals are let in only while the parent waits, see `signals`: so `reap_children` never
-/// changes this list while the parent does.
-std::vector<pid_t> children;
-
-/// Notes a child for the stop. Where there is no memory for that, its client is lost, and not the server.
-void remember(pid_t child) {
-    try {
-        children.push_back(child);
-    } catch (const std::bad_alloc& error) {
-        kill(child, SIGTERM);
-        narrate("a client is lost: ", error.what());
-    }
-}
-
-/// Lets in or keeps out (SIG_UNBLOCK, SIG_BLOCK) the signals that the parent reacts to.
-void signals(int how) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal_number : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&set, signal_number);
-    sigprocmask(how, &set, nullptr);
-}
-
-/// On SIGCHLD: takes the exit status of every child that has ended. Until then it is a zombie, a slot in the process
-/// table. One signal may stand for several children.
-void reap_children(int) {
-    const int saved_errno = errno;
-    for (pid_t child = 0; (child = waitpid(-1, nullptr, WNOHANG)) > 0;) std::erase(children, child);
-    errno = saved_errno;
-}
+std::vector<pid_t> children; // those that run
 
 /// Waits for the next client. No descriptor when there is none to be had now.
 Fd accept_client(int listener) {
     Address address;
-    signals(SIG_UNBLOCK);
     Fd client(accept4(listener, address.raw(), &address.size, SOCK_CLOEXEC));
-    const int error = errno;
-    signals(SIG_BLOCK);
     if (client) {
-        narrate_connected(client.get(), address);
-    } else if (after_failed_accept(error) == AfterFailedAccept::pause) {
-        think(accept_pause_time);
+        narrate("fd ", client.get(), ": ", address, " connected");
+    } else if (handle_failed_accept(errno)) {
+        std::this_thread::sleep_for(accept_pause);
     }
     return client;
 }
 
-/// Reads a piece of data and sends it back. False when the client is done or gone.
-bool echo_piece(int client, std::chrono::milliseconds think_time) {
-    std::array<char, piece_size> piece; // not initialised: read fills as much of it as is used
-    const ssize_t count = read(client, piece.data(), piece.size());
-    if (count == 0) {
-        narrate_left(client, stopping() ? "the server stops" : "it closed");
-        return false;
-    }
-    if (count < 0) {
-        if (errno == EINTR) return true;
-        narrate_left(client, std::strerror(errno));
-        return false;
-    }
+/// Reads into a buffer and sends it back. False when the client is done or gone.
+bool echo_buffer(int client, std::chrono::milliseconds think_time) {
+    std::array<char, 64 * 1024> buffer; // not initialised: read fills as much of it as is used
+    const ssize_t count = read(client, buffer.data(), buffer.size());
+    if (count == 0) return narrate_left(client, "it closed");
+    if (count < 0) return errno == EINTR || narrate_left(client, std::strerror(errno));
 
-    think(think_time);
-
-    if (!write_all(client, piece.data(), static_cast<std::size_t>(count))) {
-        narrate_left(client, std::strerror(errno));
-        return false;
-    }
+    std::this_thread::sleep_for(think_time);
+    const bool sent = write_all(client, buffer.data(), static_cast<std::size_t>(count));
+    if (!sent) return narrate_left(client, std::strerror(errno));
     narrate("fd ", client, ": echoed ", count, " bytes");
     return true;
 }
 
-/// Serves one client until it is done. Meanwhile nobody else is served by this process.
-void serve(int client, std::chrono::milliseconds think_time) {
-    wake_on_stop(client);
-    while (echo_piece(client, think_time) && !stopping()) {
-    }
-    if (stopping()) wait_until_acknowledged(client);
-}
-
-/// All that a child does: it serves its client and ends.
-[[noreturn]] void run_child(pid_t parent, int client, std::chrono::milliseconds think_time) {
-    // The child dies with the parent, even when the parent is killed; where that has happened already, at once.
+/// All that a child does: it serves its client until that is done, and exits.
+[[noreturn]] void serve(int client, std::chrono::milliseconds think_time, pid_t parent) {
+    // The kernel kills the child when the parent ends, however it ends. If it has ended already, the child exits.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
+    std::signal(SIGALRM, SIG_IGN); // the parent's 5 seconds are the child's, too
+    narrate("fd ", client, ": served by process ", getpid());
 
-    // Ctrl-C reaches parent and child, and then the parent passes a stop on: the second one changes nothing here.
-    std::signal(SIGCHLD, SIG_DFL);
-    stop_on_signals(client, SecondSignal::changes_nothing);
-    signals(SIG_UNBLOCK);
-    serve(client, think_time);
+    while (echo_buffer(client, think_time) && !stopping()) {
+    }
+    if (stopping()) wait_until_acknowledged(client);
     _exit(0);
 }
 
-/// fork, and where the system has no room for another process (EAGAIN, ENOMEM), again after a moment: the client waits.
-pid_t fork_when_possible() {
-    pid_t child = fork();
-    while (child < 0 && !stopping()) {
-        narrate("fork: ", std::strerror(errno), ": trying again in ", accept_pause_time.count(), " ms");
-        signals(SIG_UNBLOCK);
-        think(accept_pause_time);
-        signals(SIG_BLOCK);
-        child = fork();
-    }
-    return child;
+/// Takes the exit status of each child that has ended. Until then it is a zombie, a slot in the process table.
+void reap_children() {
+    for (pid_t child = 0; (child = waitpid(-1, nullptr, WNOHANG)) > 0;) std::erase(children, child);
 }
 
-/// Passes the stop on to the children and waits until the last one has ended.
+/// fork. Without room for another process (EAGAIN, ENOMEM) tries again after a moment; -1 when the server stops.
+pid_t fork_when_possible() {
+    for (;;) {
+        try {
+            children.push_back(0); // before fork: a child that is not in the list could not be stopped
+            const pid_t child = children.back() = fork();
+            if (child >= 0) return child;
+            children.pop_back();
+        } catch (const std::bad_alloc&) {
+            errno = ENOMEM;
+        }
+        if (stopping()) return -1;
+        narrate("fork: ", std::strerror(errno), ": trying again in ", accept_pause.count(), " ms");
+        std::this_thread::sleep_for(accept_pause);
+        reap_children(); // zombies take up room, too
+    }
+}
+
+/// Passes the stop on to the children, and waits until the last one has ended.
 void stop_children() {
     for (const pid_t child : children) kill(child, SIGTERM);
-    signals(SIG_UNBLOCK);
-    while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    while (!children.empty()) {
+        unanswered = static_cast<int>(children.size());
+        const pid_t child = waitpid(-1, nullptr, 0);
+        if (child < 0 && errno != EINTR) return;
+        std::erase(children, child);
     }
 }
 
@@ -146,34 +108,34 @@ void stop_children() {
 
 int main(int argc, char* argv[]) {
     try {
+        fill_standard_descriptors();
+        ignore_write_signals();
         const Options options = parse_options(argc, argv);
-        verbose = options.verbose;
 
-        ignore_sigpipe();
         Fd listener = open_listener(options);
-        signals(SIG_BLOCK);
-        std::signal(SIGCHLD, reap_children);
         stop_on_signals(listener.get());
+        struct sigaction action {};
+        action.sa_handler = [](int) {}; // all it does is that accept returns (EINTR) when a child has exited
+        check(sigaction(SIGCHLD, &action, nullptr), "sigaction", "SIGCHLD");
         announce(listener.get());
 
         const pid_t parent = getpid();
         while (!stopping()) {
+            wake_on_stop(listener.get());
+            reap_children();
             const Fd client = accept_client(listener.get());
             if (!client) continue;
-            const pid_t child = fork_when_possible();
-            if (child == 0) {
+            wake_on_stop(client.get()); // not the listener: the child shares it, and would shut it down for the parent
+            if (fork_when_possible() == 0) {
                 listener.reset(); // the child's copy
-                run_child(parent, client.get(), options.think);
+                serve(client.get(), options.think, parent);
             }
-            if (child > 0) {
-                remember(child);
-                narrate("fd ", client.get(), ": served by process ", child);
-            }
-        } // here the parent's copy of `client` is closed: while it is open, the client's connection is
+        } // here the parent's copy of `client` is closed: while it is open, the connection is
+        listener.reset();
         stop_children();
-        return 0;
+        return stop_status;
     } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
+        complain(error.what());
         return 1;
     }
 }

@@ -8,11 +8,14 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
-#include <iostream>
 #include <new>
+#include <thread>
+#include <unordered_map>
+#include <utility>
 
 #include "common/accept_failure.h"
 #include "common/address.h"
+#include "common/check.h"
 #include "common/connection.h"
 #include "common/descriptor_limit.h"
 #include "common/fd.h"
@@ -20,98 +23,106 @@
 #include "common/narrate.h"
 #include "common/nonblocking.h"
 #include "common/options.h"
-#include "common/signals.h"
-#include "common/think.h"
+#include "common/stop.h"
 
 namespace {
 
 struct Server {
     Fd listener;
     std::chrono::milliseconds think_time;
-    Connections connections; // by descriptor
-    AcceptPause pause;
+    std::unordered_map<int, Connection> clients{}; // by descriptor
+    bool paused = false; // there is no room for another client: leave the listener out of one wait
 
-    void accept_client();
+    bool accept_client();
     void wait(fd_set& readable, fd_set& writable);
     void run();
 };
 
-/// Takes the client that waits first in the queue. Where there is no memory for it, it is closed again.
-void Server::accept_client() try {
+/// Takes the next client from the queue. False when there is none to be had now.
+bool Server::accept_client() {
     Address address;
     Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
-    if (client) {
-        narrate_connected(client.get(), address);
-        if (set_nonblocking(client.get()) < 0) return narrate_left(client.get(), std::strerror(errno));
-        const int fd = client.get();
-        connections.emplace(fd, std::move(client));
-    } else if (after_failed_accept(errno) == AfterFailedAccept::pause) {
-        pause.begin();
+    if (!client) {
+        paused = handle_failed_accept(errno);
+        return false;
     }
-} catch (const std::bad_alloc& error) {
-    narrate("a client is lost: ", error.what());
+    const int fd = client.get();
+    narrate("fd ", fd, ": ", address, " connected");
+    if (set_nonblocking(fd) < 0) {
+        narrate_left(fd, std::strerror(errno));
+        return true;
+    }
+    try {
+        clients.emplace(fd, std::move(client));
+    } catch (const std::bad_alloc&) {
+        narrate_left(fd, "no memory for it");
+    }
+    return true;
 }
 
-/// Waits until somebody has sent something, takes data again or wants to connect, and leaves those in the sets.
+/// Waits until a client has sent something, has room again or wants to connect. The sets are then the descriptors to
+/// look after.
 void Server::wait(fd_set& readable, fd_set& writable) {
-    // select overwrites the sets with its answer, so they are built anew each time.
+    // select overwrites the sets with its answer, so we rebuild them before every call.
     FD_ZERO(&readable);
     FD_ZERO(&writable);
     int highest = listener.get();
-    if (!pause.active()) FD_SET(listener.get(), &readable);
-    for (const auto& [fd, connection] : connections) {
-        FD_SET(fd, connection.interest() == Interest::read ? &readable : &writable);
+    if (!paused) FD_SET(listener.get(), &readable);
+    for (const auto& [fd, client] : clients) {
+        FD_SET(fd, client.has_unsent() ? &writable : &readable);
         highest = std::max(highest, fd);
     }
-    const int milliseconds = pause.timeout_ms();
-    timeval timeout{milliseconds / 1000, milliseconds % 1000 * 1000};
-    if (select(highest + 1, &readable, &writable, nullptr, milliseconds < 0 ? nullptr : &timeout) < 0) {
-        if (errno != EINTR) think(accept_pause_time); // ENOMEM: to ask again at once would spin
-        FD_ZERO(&readable);
+    timeval pause{0, std::chrono::microseconds(accept_pause).count()};
+    if (select(highest + 1, &readable, &writable, nullptr, paused ? &pause : nullptr) < 0) {
+        if (errno != EINTR) std::this_thread::sleep_for(accept_pause); // ENOMEM: asking again immediately would spin
+        FD_ZERO(&readable);                                            // they hold no answer
         FD_ZERO(&writable);
     }
+    paused = false;
 }
 
-/// Serves all clients, one piece of data at a time. None of them makes it wait.
+/// Serves all clients, one buffer at a time. No client makes it wait.
 void Server::run() {
     while (!stopping()) {
         fd_set readable;
         fd_set writable;
         wait(readable, writable);
-        for (auto it = connections.begin(); it != connections.end() && !stopping();) {
-            auto& [fd, connection] = *it;
-            if (FD_ISSET(fd, &readable)) connection.on_readable(think_time);
-            if (FD_ISSET(fd, &writable)) connection.on_writable();
-            if (connection.interest() != Interest::none) {
+        for (auto it = clients.begin(); it != clients.end() && !stopping();) {
+            auto& [fd, client] = *it;
+            bool open = true;
+            if (FD_ISSET(fd, &readable)) open = client.echo_buffer(think_time);
+            if (FD_ISSET(fd, &writable)) open = client.send_unsent();
+            if (open) {
                 ++it;
             } else {
-                it = connections.erase(it); // closes it
-                pause.end();
+                it = clients.erase(it); // closes it
             }
         }
-        if (FD_ISSET(listener.get(), &readable)) accept_client();
+        if (!FD_ISSET(listener.get(), &readable)) continue;
+        for (int accepted = 0; accepted < 64 && accept_client();) ++accepted; // then the others get their turn
     }
-    deliver_unsent(connections);
+    deliver(clients);
 }
 
 } // namespace
 
 int main(int argc, char* argv[]) {
     try {
+        fill_standard_descriptors();
+        ignore_write_signals();
         const Options options = parse_options(argc, argv);
-        verbose = options.verbose;
 
-        ignore_sigpipe();
         // An fd_set has a bit for each descriptor from 0 to FD_SETSIZE - 1; FD_SET past it writes over other memory.
         // With this limit there is no such descriptor: accept fails with EMFILE first, and that is provided for.
         limit_descriptors(FD_SETSIZE);
-        Server server{open_listener(options, Mode::nonblocking), options.think, {}, {}};
+        Server server{open_listener(options), options.think};
+        check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");
         stop_on_signals(server.listener.get());
         announce(server.listener.get());
         server.run();
-        return 0;
+        return stop_status;
     } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
+        complain(error.what());
         return 1;
     }
 }

@@ -1,5 +1,5 @@
-// Chapter 05: ask the kernel who is ready. The connections to watch are told to it once; epoll_wait gives only those
-// that are ready, however many there are.
+// Chapter 05: ask the kernel who is ready. epoll keeps the list of descriptors, and a wait costs as much as there are
+// ready ones, however many are watched.
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -9,8 +9,9 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
-#include <iostream>
 #include <new>
+#include <unordered_map>
+#include <utility>
 
 #include "common/accept_failure.h"
 #include "common/address.h"
@@ -20,110 +21,119 @@
 #include "common/fd.h"
 #include "common/listener.h"
 #include "common/narrate.h"
+#include "common/nonblocking.h"
 #include "common/options.h"
-#include "common/signals.h"
+#include "common/stop.h"
 
 namespace {
 
 struct Server {
     Fd listener;
     std::chrono::milliseconds think_time;
-    Connections connections; // by descriptor
-    AcceptPause pause;
     Fd epoll;
+    std::unordered_map<int, Connection>
+        clients{};       // by descriptor; an element stays where it is while others come and go
+    bool paused = false; // there is no room for another client: leave the listener out of one wait
 
-    int watch(int operation, int fd, std::uint32_t events, Connection* connection);
-    void accept_client();
-    void serve(Connection& connection);
+    int watch(int operation, int fd, std::uint32_t events, Connection* client);
+    bool accept_client();
+    void serve(Connection& client);
+    void close_client(int fd);
     void run();
 };
 
-/// Adds `fd` to what epoll watches, or changes what it is watched for. `connection` comes back with its events; null
-/// stands for the listener. Gives 0, or -1 with errno.
-int Server::watch(int operation, int fd, std::uint32_t events, Connection* connection) {
+/// Adds `fd` to what epoll watches, or changes what it is watched for. `client` comes back with its events; null stands
+/// for the listener. Returns 0, or -1 with errno.
+int Server::watch(int operation, int fd, std::uint32_t events, Connection* client) {
     epoll_event event{};
     event.events = events;
-    event.data.ptr = connection;
+    event.data.ptr = client;
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }
 
-/// Takes the client that waits first in the queue. Where there is no memory for it, it is closed again.
-void Server::accept_client() try {
+/// Takes the next client from the queue. False when there is none to be had now.
+bool Server::accept_client() {
     Address address;
-    Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (client) {
-        narrate_connected(client.get(), address);
-        const int fd = client.get();
-        Connection& connection = connections.emplace(fd, std::move(client)).first->second;
-        if (watch(EPOLL_CTL_ADD, fd, EPOLLIN, &connection) < 0) {
+    Fd accepted(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!accepted) {
+        paused = handle_failed_accept(errno);
+        if (paused) watch(EPOLL_CTL_MOD, listener.get(), 0, nullptr);
+        return false;
+    }
+    const int fd = accepted.get();
+    narrate("fd ", fd, ": ", address, " connected");
+    try {
+        Connection& client = clients.emplace(fd, std::move(accepted)).first->second;
+        if (watch(EPOLL_CTL_ADD, fd, EPOLLIN, &client) < 0) {
             narrate_left(fd, std::strerror(errno));
-            connections.erase(fd);
+            close_client(fd);
         }
-    } else if (after_failed_accept(errno) == AfterFailedAccept::pause) {
-        pause.begin();
-        watch(EPOLL_CTL_MOD, listener.get(), 0, nullptr);
+    } catch (const std::bad_alloc&) {
+        narrate_left(fd, "no memory for it");
     }
-} catch (const std::bad_alloc& error) {
-    narrate("a client is lost: ", error.what());
+    return true;
 }
 
-/// Does what the connection was ready for, and tells epoll when it waits for something else from now on.
-void Server::serve(Connection& connection) {
-    const int fd = connection.fd();
-    const Interest before = connection.interest();
-    if (before == Interest::read) {
-        connection.on_readable(think_time);
-    } else {
-        connection.on_writable();
-    }
-
-    const Interest after = connection.interest();
-    if (after == before) return;
-    if (after != Interest::none) {
-        if (watch(EPOLL_CTL_MOD, fd, after == Interest::read ? EPOLLIN : EPOLLOUT, &connection) == 0) return;
+/// Does what the client was ready for, and tells epoll when it waits for something else from now on.
+void Server::serve(Connection& client) {
+    const int fd = client.fd();
+    const bool had_unsent = client.has_unsent();
+    const bool open = had_unsent ? client.send_unsent() : client.echo_buffer(think_time);
+    if (!open) return close_client(fd);
+    if (client.has_unsent() == had_unsent) return;
+    if (watch(EPOLL_CTL_MOD, fd, client.has_unsent() ? EPOLLOUT : EPOLLIN, &client) < 0) {
         narrate_left(fd, std::strerror(errno));
+        close_client(fd);
     }
-    connections.erase(fd); // closes it, and what is closed epoll forgets
-    pause.end();
 }
 
-/// Serves all clients, one piece of data at a time. None of them makes it wait.
+/// First out of epoll, then closed. `close` alone would leave it there while another process holds a copy of the
+/// descriptor, and its next event would reach a client that is no more.
+void Server::close_client(int fd) {
+    watch(EPOLL_CTL_DEL, fd, 0, nullptr);
+    clients.erase(fd); // closes it
+}
+
+/// Serves all clients, one buffer at a time. No client makes it wait.
 void Server::run() {
     constexpr int most = 64;
     epoll_event events[most];
     while (!stopping()) {
-        const int ready = epoll_wait(epoll.get(), events, most, pause.timeout_ms());
+        const int ready = epoll_wait(epoll.get(), events, most, paused ? accept_pause.count() : -1);
+        if (paused) paused = watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0;
         for (int i = 0; i < ready && !stopping(); ++i) {
-            auto* connection = static_cast<Connection*>(events[i].data.ptr);
-            if (connection != nullptr) {
-                serve(*connection);
+            auto* client = static_cast<Connection*>(events[i].data.ptr);
+            if (client != nullptr) {
+                serve(*client);
+            } else if ((events[i].events & EPOLLHUP) != 0) {
+                stop_without_listener(EINVAL);
             } else {
-                accept_client();
+                for (int accepted = 0; accepted < most && accept_client();)
+                    ++accepted; // then the others get their turn
             }
         }
-        if (pause.over() && watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0) pause.begin();
     }
-    deliver_unsent(connections);
+    deliver(clients);
 }
 
 } // namespace
 
 int main(int argc, char* argv[]) {
     try {
+        fill_standard_descriptors();
+        ignore_write_signals();
         const Options options = parse_options(argc, argv);
-        verbose = options.verbose;
 
-        ignore_sigpipe();
         limit_descriptors(RLIM_INFINITY);
-        Server server{open_listener(options, Mode::nonblocking), options.think, {}, {}, {}};
-        server.epoll = Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+        Server server{open_listener(options), options.think, Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};
+        check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl");
         stop_on_signals(server.listener.get());
         announce(server.listener.get());
         server.run();
-        return 0;
+        return stop_status;
     } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
+        complain(error.what());
         return 1;
     }
 }

@@ -2,69 +2,58 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <mutex>
-#include <utility>
+#include <new>
 
-/// First in, first out, between any number of threads that push and that pop. It refers to the items and does not own
-/// them: a `T` has a member `T* next` by which the queue links them, and is in one queue at most. So a push needs no
-/// memory and cannot fail, and there are never more items than connections.
+/// First in, first out, between any number of threads that push and that pop. It does not own the items.
+///
+/// Waking a thread costs as much as serving a client, so no more threads are woken than have something to do: `push`
+/// wakes one if the queue was empty, and a thread that was woken and leaves something behind wakes the next one.
 template <typename T>
 class Queue {
   public:
-    /// Appends `item`. Nobody is woken yet: so many can be pushed before the first one is taken.
-    void push(T& item) {
-        const std::lock_guard lock(mutex_);
-        item.next = nullptr;
-        *(first_ == nullptr ? &first_ : &last_->next) = &item;
-        last_ = &item;
-    }
-
-    /// Wakes one thread that waits in `pop`, if there is something for it.
-    void wake() {
-        {
-            const std::lock_guard lock(mutex_);
-            if (first_ == nullptr) return;
+    /// Appends `item`. False when there is no memory for that.
+    [[nodiscard]] bool push(T& item) {
+        std::unique_lock lock(mutex_);
+        const bool was_empty = items_.empty();
+        try {
+            items_.push_back(&item);
+        } catch (const std::bad_alloc&) {
+            return false;
         }
-        not_empty_.notify_one();
+        lock.unlock();
+        if (was_empty) not_empty_.notify_one();
+        return true;
     }
 
-    /// Waits for the first item and takes it. Null when the queue has been closed: the thread shall end.
-    /// Who was woken and finds more wakes the next one; so there are not more threads awake than have something to do.
+    /// Waits for the first item and takes it. Null when the queue has been closed.
     T* pop() {
         std::unique_lock lock(mutex_);
         bool woken = false;
-        while (!closed_ && first_ == nullptr) {
+        while (items_.empty() && !closed_) {
             not_empty_.wait(lock);
             woken = true;
         }
         if (closed_) return nullptr;
-        T* const item = first_;
-        first_ = item->next;
-        const bool more = first_ != nullptr;
+        T* const item = items_.front();
+        items_.pop_front();
+        const bool wake_next = woken && !items_.empty();
         lock.unlock();
-        if (woken && more) not_empty_.notify_one();
+        if (wake_next) not_empty_.notify_one();
         return item;
     }
 
-    /// All that is queued, without waiting: the first item, or null. The others follow by their `next`.
-    T* take_all() {
-        const std::lock_guard lock(mutex_);
-        return std::exchange(first_, nullptr);
-    }
-
-    /// Every `pop`, waiting or to come, gives null from now on. What is still queued is not handed out any more.
+    /// From now on every `pop` returns null. What is in the queue stays there.
     void close() {
-        {
-            const std::lock_guard lock(mutex_);
-            closed_ = true;
-        }
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
         not_empty_.notify_all();
     }
 
   private:
-    std::mutex mutex_; // guards the three below
-    T* first_ = nullptr;
-    T* last_ = nullptr; // if there is a first one
+    std::mutex mutex_; // guards the two below
+    std::deque<T*> items_;
     bool closed_ = false;
     std::condition_variable not_empty_;
 };

@@ -1,40 +1,29 @@
-// What to do about a failed accept. Introduced by chapter 01; the pause by chapter 03.
+// What to do about a failed accept. Introduced by chapter 01.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
-#include <optional>
+#include <cstring>
 
-/// How long to leave the waiting clients in the kernel's queue when there is no room for another one.
-constexpr std::chrono::milliseconds accept_pause_time{100};
+#include "common/narrate.h"
+#include "common/stop.h"
 
-enum class AfterFailedAccept {
-    go_on, ///< this call found nobody, or only this one client is lost: look for the next one
-    pause, ///< no room (EMFILE, ENFILE, ENOBUFS, ENOMEM): the next call would fail as well, so wait until a client
-           ///< leaves or a moment has passed. An error that nobody expects counts as this too: no spinning, no dying.
-};
+/// How long to leave waiting clients in the kernel's queue when there is no room for another one, at most.
+constexpr std::chrono::duration<int, std::milli> accept_pause{100};
 
-/// Sorts what accept(2) left in errno. Neither kind ends the server.
-AfterFailedAccept after_failed_accept(int error);
-
-/// A pause in accepting. While it lasts, do not ask select or epoll about the listener: it stays ready, and asking
-/// would return at once, again and again, at 100 % of the CPU. The clients meanwhile wait in the kernel's queue.
-class AcceptPause {
-  public:
-    /// There is no room: pause for `accept_pause_time`.
-    void begin();
-
-    /// A client has left, so there may be room: what is left of the pause is dropped.
-    void end();
-
-    /// Whether the pause still lasts: for select, which is told anew each time what to ask.
-    bool active();
-
-    /// True once, when a pause has ended: for epoll, which has to be told that it may ask again.
-    bool over();
-
-    /// How long select(2) or epoll_wait(2) may wait, in milliseconds: to the end of the pause, or for ever (-1).
-    [[nodiscard]] int timeout_ms() const;
-
-  private:
-    std::optional<std::chrono::steady_clock::time_point> until_;
-};
+/// Deals with what a failed accept(2) has left in errno. Returns whether there is no room for another client, so that
+/// the next call would fail as well: then pause until a client leaves or `accept_pause` is over. An error that we do
+/// not expect counts as this too. If accept can never succeed again, stops the server.
+inline bool handle_failed_accept(int error) {
+    // The queue is empty, a signal came, a client left the queue before its turn; and the network errors of accept(2)
+    // that Linux passes on from the new socket.
+    for (const int passing : {EAGAIN, EINTR, ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN,
+                              EHOSTUNREACH, ENONET, EOPNOTSUPP, ETIMEDOUT}) {
+        if (error == passing) return false;
+    }
+    for (const int lasting : {EINVAL, EBADF, ENOTSOCK, ENOSYS}) {
+        if (error == lasting) return stop_without_listener(error), false;
+    }
+    narrate("accept: ", std::strerror(error), ": no new clients for up to ", accept_pause.count(), " ms");
+    return true; // EMFILE, ENFILE, ENOBUFS, ENOMEM
+}

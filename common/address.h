@@ -1,13 +1,19 @@
 // Internet addresses, as text and as the kernel wants them. Introduced by chapter 01.
 #pragma once
 
+#include <arpa/inet.h>
+#include <netdb.h>
 #include <sys/socket.h>
 
-#include <cstdint>
+#include <array>
+#include <cstring>
 #include <optional>
+#include <ostream>
 #include <string>
 
-/// An IPv4 or IPv6 address with its port, in the form bind(2) takes and accept(2) gives.
+#include "common/check.h"
+
+/// An IPv4 or IPv6 address with its port, in the form that bind(2) takes and accept(2) fills in.
 struct Address {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
@@ -17,13 +23,44 @@ struct Address {
     [[nodiscard]] const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-/// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1"; no names, so nothing is ever looked up): inet_pton(3).
+/// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0"): getaddrinfo(3). Names are not looked up.
 /// Nothing when `host` is neither.
-std::optional<Address> parse_address(const std::string& host, std::uint16_t port);
+inline std::optional<Address> parse_address(const std::string& host, int port) {
+    // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers. And
+    // it takes "*" for no host at all.
+    if (host == "*") return std::nullopt;
+    in_addr ipv4{};
+    addrinfo hints{};
+    hints.ai_family = inet_pton(AF_INET, host.c_str(), &ipv4) == 1 ? AF_INET : AF_INET6;
+    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return std::nullopt;
+    Address address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    address.size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return address;
+}
 
-/// "127.0.0.1:7007", and for IPv6 "[::1]:7007".
-std::string to_string(const Address& address);
+/// "127.0.0.1:7007", and for IPv6 "[::1]:7007": getnameinfo(3).
+inline std::string to_string(const Address& address) {
+    std::array<char, NI_MAXHOST> host{};
+    std::array<char, NI_MAXSERV> port{};
+    getnameinfo(address.raw(), address.size, host.data(), host.size(), port.data(), port.size(),
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    const std::string text = host.data();
+    return (address.storage.ss_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port.data();
+}
+
+inline std::ostream& operator<<(std::ostream& out, const Address& address) {
+    return out << to_string(address);
+}
 
 /// The address that `socket` is bound to, with the real port where 0 was asked for: getsockname(2).
 /// Throws std::system_error.
-Address local_address(int socket);
+inline Address local_address(int socket) {
+    Address address;
+    check(getsockname(socket, address.raw(), &address.size), "getsockname");
+    return address;
+}

@@ -1,27 +1,32 @@
 // A non-blocking connection with its unsent bytes. Introduced by chapter 04.
 #pragma once
 
+#include <unistd.h>
+
+#include <array>
+#include <cassert>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
+#include <new>
 #include <string_view>
-#include <unordered_map>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/fd.h"
+#include "common/narrate.h"
 
-/// What a connection waits for, and so what select or epoll should be asked about it.
-enum class Interest {
-    read,  ///< input from the client: nothing waits to be sent
-    write, ///< room in the kernel's send buffer: unsent bytes wait, and nothing is read until they are gone
-    none,  ///< nothing any more: the client is done or gone; close the connection
-};
+/// How much one read(2) takes at most. Nothing is read while bytes are unsent, so this is also the most that the server
+/// keeps for one connection.
+constexpr std::size_t buffer_size = 64 * 1024;
 
 /// One client's connection. Owns the socket, which must be non-blocking, and the bytes that the client sent and that
 /// the kernel has not taken back yet.
 ///
-/// Always: it reads only while nothing is unsent. So the unsent bytes are one piece at most (`piece_size`), and a
-/// client that does not take its data is not read from: TCP then makes that client wait. Unsent bytes are on the heap,
-/// and only while there are any.
+/// Always: it reads only while nothing is unsent. So a client that does not take its data is not read from, and TCP
+/// makes that client wait. The unsent bytes are on the heap, and only while there are any.
 ///
 /// Not for two threads at the same time.
 class Connection {
@@ -29,35 +34,59 @@ class Connection {
     explicit Connection(Fd socket) : socket_(std::move(socket)) {}
 
     [[nodiscard]] int fd() const noexcept { return socket_.get(); }
-    [[nodiscard]] Interest interest() const noexcept { return interest_; }
 
-    /// There is input (or its end): one read(2), `think_time`, and one write(2). What the kernel does not take is kept,
-    /// and the interest becomes `write`. The end of input or an error makes it `none`. Gives how many bytes it read.
-    std::size_t on_readable(std::chrono::milliseconds think_time);
+    /// Whether bytes are waiting for room in the kernel's send buffer. If so, ask select or epoll about room to write,
+    /// otherwise about input.
+    [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }
 
-    /// There is room: one write(2) of what is kept. When all is sent, the interest is `read` again.
-    void on_writable();
+    /// Whether the last read filled the buffer. Then there is probably more.
+    [[nodiscard]] bool filled_buffer() const noexcept { return filled_buffer_; }
 
-    /// Closes the socket and gives back the memory now, and not when the connection is destroyed.
-    void close() noexcept {
-        socket_.reset();
-        unsent_ = std::vector<char>();
+    /// Reads into a buffer and sends it back; what the kernel does not take becomes unsent. False when the client is
+    /// done or gone: then close the connection.
+    [[nodiscard]] bool echo_buffer(std::chrono::milliseconds think_time) {
+        assert(!has_unsent());
+        std::array<char, buffer_size> buffer; // not initialised: read fills as much of it as is used
+        const ssize_t count = read(fd(), buffer.data(), buffer.size());
+        filled_buffer_ = count == static_cast<ssize_t>(buffer.size());
+        if (count == 0) return narrate_left(fd(), "it closed");
+        if (count < 0) return is_temporary(errno) || narrate_left(fd(), std::strerror(errno));
+
+        std::this_thread::sleep_for(think_time);
+        return send({buffer.data(), static_cast<std::size_t>(count)});
+    }
+
+    /// There is room: sends more of the unsent bytes. False when the client is gone: then close the connection.
+    [[nodiscard]] bool send_unsent() {
+        const ssize_t count = write(fd(), unsent_.data(), unsent_.size());
+        if (count < 0) return is_temporary(errno) || narrate_left(fd(), std::strerror(errno));
+        unsent_.erase(unsent_.begin(), unsent_.begin() + count);
+        if (unsent_.empty()) unsent_.shrink_to_fit(); // gives the memory back
+        narrate("fd ", fd(), ": room for ", count, " more bytes, ", unsent_.size(), " still unsent");
+        return true;
     }
 
   private:
-    void answer(std::string_view piece);
-    void keep(std::string_view rest);
-    void end(const char* why);
+    /// One write(2). It may take only a part, and with EAGAIN nothing: the kernel's send buffer is full. We keep the
+    /// bytes that are left over and send them when there is room.
+    bool send(std::string_view bytes) {
+        const ssize_t count = write(fd(), bytes.data(), bytes.size());
+        if (count < 0 && !is_temporary(errno)) return narrate_left(fd(), std::strerror(errno));
+        const std::size_t sent = count < 0 ? 0 : static_cast<std::size_t>(count);
+        narrate("fd ", fd(), ": echoed ", sent, " of ", bytes.size(), " bytes");
+        if (sent == bytes.size()) return true;
+        try {
+            unsent_.assign(bytes.begin() + sent, bytes.end());
+        } catch (const std::bad_alloc&) {
+            return narrate_left(fd(), "no memory for its unsent bytes");
+        }
+        return true;
+    }
+
+    /// EAGAIN ("not now") and EINTR ("again") are no errors: select or epoll tells us when to try again.
+    static bool is_temporary(int error) { return error == EAGAIN || error == EINTR; }
 
     Fd socket_;
-    Interest interest_ = Interest::read;
     std::vector<char> unsent_;
-    std::size_t sent_ = 0; // how much of unsent_ the kernel has taken since
+    bool filled_buffer_ = false;
 };
-
-/// The connections by their descriptors. An element stays where it is while others come and go.
-using Connections = std::unordered_map<int, Connection>;
-
-/// For a stop: sends what is unsent to every client that takes it, and returns when all is sent and acknowledged. Waits
-/// with poll(2), and where there is no memory for that a moment; the alarm of `stop_on_signals` bounds it.
-void deliver_unsent(Connections& connections);

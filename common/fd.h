@@ -1,23 +1,23 @@
 // Owning a descriptor. Introduced by chapter 01.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
 
+#include "common/check.h"
+
 /// Owns one descriptor and closes it: exactly once, on every way out of the scope, and only here.
 /// Moved from, it owns nothing (-1). close(2) is not repeated on EINTR: on Linux the descriptor is gone either way,
-/// and the same number may already be someone else's.
+/// and the same number may already belong to somebody else.
 class Fd {
   public:
     Fd() = default;
     explicit Fd(int number) noexcept : number_(number) {}
     Fd(Fd&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        if (this != &other) {
-            reset();
-            number_ = std::exchange(other.number_, -1);
-        }
+    Fd& operator=(Fd other) noexcept {
+        std::swap(number_, other.number_); // `other` closes what was ours, here and now
         return *this;
     }
     ~Fd() { reset(); }
@@ -36,3 +36,12 @@ class Fd {
   private:
     int number_ = -1;
 };
+
+/// Opens /dev/null as descriptor 0, 1 and 2 where the program was started without them. Otherwise a client's socket
+/// would get the number 2, and with it everything that is written to standard error. Throws std::system_error.
+inline void fill_standard_descriptors() {
+    for (int fd = 0; fd <= 2; ++fd) {
+        // open(2) takes the lowest free number, and those below are taken.
+        if (fcntl(fd, F_GETFD) < 0) check(open("/dev/null", O_RDWR), "open", "/dev/null");
+    }
+}

@@ -1,18 +1,57 @@
 // Opening a listening socket. Introduced by chapter 01.
 #pragma once
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "common/address.h"
+#include "common/check.h"
 #include "common/fd.h"
+#include "common/narrate.h"
 #include "common/options.h"
 
-/// Whether calls on a socket wait (the kernel's default) or, from chapter 04 on, fail with EAGAIN instead.
-enum class Mode { blocking, nonblocking };
+/// setsockopt(2) with an int. Throws std::system_error that names the option.
+inline void set_option(int socket, int level, int option, int value, const char* name) {
+    check(setsockopt(socket, level, option, &value, sizeof value), "setsockopt", name);
+}
 
-/// socket(2), setsockopt(2), bind(2), listen(2): a socket that the kernel queues clients on, on the address, port
-/// and backlog of `options`. It is closed on exec.
+/// socket(2), setsockopt(2), bind(2), listen(2): a socket for which the kernel queues clients, on the address, port and
+/// backlog of `options`. It is closed on exec. Accepted sockets inherit the options that begin with TCP_ and SO_.
 /// Throws std::system_error that names the call and the address: "bind 127.0.0.1:7007: Address already in use".
-Fd open_listener(const Options& options, Mode mode = Mode::blocking);
+inline Fd open_listener(const Options& options) {
+    const Address& address = options.address;
+    const std::string where = to_string(address);
+    Fd listener(check(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket", where));
+    const int fd = listener.get();
 
-/// Prints "listening on 127.0.0.1:7007" with the real port, and flushes: whoever started the server with port 0 reads
-/// here where to connect. From this line on a signal stops the server in good order, so call it last. getsockname(2).
-/// Throws std::system_error.
-void announce(int listener);
+    // Without SO_REUSEADDR a restart fails for a minute: the port counts as taken while a connection of the last run
+    // is in TIME_WAIT. It does not let two servers listen on one port.
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+
+    // Without TCP_NODELAY the kernel may delay a small answer until the client has acknowledged the one before it,
+    // 40 ms later.
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+
+    // A client that vanishes without a FIN (a pulled cable) would be kept forever. After 60 s of silence the kernel
+    // asks every 10 s whether it is still there, and gives up after 6 questions.
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60, "TCP_KEEPIDLE");
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10, "TCP_KEEPINTVL");
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6, "TCP_KEEPCNT");
+
+    // `::` means all addresses, IPv4 too, whatever net.ipv6.bindv6only says.
+    if (address.storage.ss_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
+
+    check(bind(fd, address.raw(), address.size), "bind", where);
+    check(listen(fd, options.backlog), "listen", where);
+    return listener;
+}
+
+/// Prints "listening on 127.0.0.1:7007" with the real port, so that after port 0 a program can read where to connect.
+/// From this line on a signal stops the server in good order, so call it last. Throws std::system_error.
+inline void announce(int listener) {
+    print("listening on " + to_string(local_address(listener)) + "\n");
+}

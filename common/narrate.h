@@ -1,38 +1,49 @@
-// Saying on stderr what happens, for --verbose. Introduced by chapter 01.
+// Saying what happens. Introduced by chapter 01.
 #pragma once
+
+#include <unistd.h>
 
 #include <cerrno>
 #include <new>
 #include <sstream>
 #include <string>
 
-#include "common/address.h"
+#include "common/check.h"
+#include "common/write_all.h"
 
-/// Whether to narrate. Set once, before the first client.
+/// Whether to narrate: --verbose. Set once, before the first client.
 inline bool verbose = false;
 
-/// Writes the line to stderr in one write(2), so that the lines of several threads or processes do not mix.
-void write_line(const std::string& line);
+/// Prints `text` on standard output. Throws std::system_error when it cannot be written.
+inline void print(const std::string& text) {
+    check(write_all(STDOUT_FILENO, text.data(), text.size()) ? 0 : -1, "write", "standard output");
+}
 
-/// Says `parts`, one after the other, as one line on stderr if `verbose`. Leaves errno as it was. Where there is no
-/// memory for the line it is left out, here and below: it is no reason to lose a client.
+/// Says `parts`, one after the other, as one line on standard error, in one write(2), so that the lines of several
+/// threads or processes do not mix. If it fails, nobody is left to be told. Leaves errno as it was. When there is no
+/// memory for the line, it is left out, because no client should suffer from that.
 template <typename... Parts>
-void narrate(const Parts&... parts) {
-    if (!verbose) return;
+void complain(const Parts&... parts) {
     const int saved_errno = errno;
     try {
         std::ostringstream line;
-        line.exceptions(std::ios::badbit); // or it would keep what it has of the line, and say nothing
+        line.exceptions(std::ios::badbit); // or it would swallow bad_alloc and keep half of the line
         (line << ... << parts) << '\n';
-        write_line(line.str());
+        const std::string text = line.str();
+        [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
     } catch (const std::bad_alloc&) {
     }
     errno = saved_errno;
 }
 
-/// "fd 5: 127.0.0.1:40182 connected". Remembers the address, for narrate_left.
-void narrate_connected(int client, const Address& address);
+/// The same, but only with --verbose.
+template <typename... Parts>
+void narrate(const Parts&... parts) {
+    if (verbose) complain(parts...);
+}
 
-/// "fd 5: 127.0.0.1:40182 left: it closed". Call it before the descriptor is closed: after that the number may be a new
-/// client's.
-void narrate_left(int client, const char* why);
+/// Says that a client is done or gone, and why. Returns false, as the functions do that serve it.
+inline bool narrate_left(int client, const char* why) {
+    narrate("fd ", client, ": left: ", why);
+    return false;
+}

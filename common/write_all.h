@@ -1,9 +1,28 @@
 // Writing everything to a blocking descriptor. Introduced by chapter 01, used by 01 to 03.
 #pragma once
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
 #include <cstddef>
 
-/// Writes all `size` bytes, with as many calls of write(2) as it takes: one call may take only a part. Waits while the
+/// Writes all `size` bytes, with as many calls of write(2) as it takes: one call may take only a part. Blocks while the
 /// kernel's send buffer has no room. False, with errno, when the connection is broken (EPIPE, ECONNRESET, ...).
-/// True says that the kernel has the bytes, not that the client has them.
-bool write_all(int fd, const char* data, std::size_t size);
+inline bool write_all(int fd, const char* data, std::size_t size) {
+    while (size > 0) {
+        const ssize_t count = write(fd, data, size);
+        if (count < 0 && errno != EINTR) return false;
+        if (count < 0) continue;
+        data += count;
+        size -= static_cast<std::size_t>(count);
+    }
+    return true;
+}
+
+/// Two signals would kill the server for a write that fails: SIGPIPE when the client is gone, SIGXFSZ when the log has
+/// reached its size limit. Ignored, they leave it at write's error, EPIPE or EFBIG: signal(7).
+inline void ignore_write_signals() {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+}

@@ -68,11 +68,10 @@ passes_unbroken() { # suite, chapter, server, case
     [ "$(<"$known.result")" -eq 0 ] || { cat "$known.log"; return 1; }
 }
 
-# Copies the code and what is already built of it, as old as it is, so that only what the patch changes is built anew.
-copy() { # where to, the chapter's folder
+# Copies the code, and of what is built already what the patches rarely change, as old as it is.
+copy() { # where to
     git ls-files -z --cached --others --exclude-standard | xargs -0 cp -a --parents -t "$1"
-    cp -a --parents -t "$1" build/flags build/libcommon.a build/common "build/$2"
-    [ ! -d build/headers ] || ln -s "$PWD/build/headers" "$1/build/headers" # large, and not changed
+    [ ! -d build/common ] || cp -a --parents -t "$1" build/flags build/common
 }
 
 # Where the chapter's README has the breakage as an exercise, it shows the same lines.
@@ -98,13 +97,11 @@ break_it() { # patch
         why='a line is missing before the diff'
     elif ! shown_as_it_is "$1" "$name" "$(dirname "$server")/README.md" >>"$log"; then
         why='its exercise in the README shows other lines'
-    elif ! copy "$tree" "$(dirname "$server")" >>"$log" 2>&1; then
+    elif ! copy "$tree" >>"$log" 2>&1; then
         why='the code could not be copied'
     elif ! (cd "$tree" && GIT_CEILING_DIRECTORIES=$scratch git apply -C1 "$OLDPWD/$1") >>"$log" 2>&1; then
         why='the patch does not apply any more'
-    # -o: the flags and the compiled headers are those of the build that was copied.
-    elif ! env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u SANITIZE \
-        make -s -C "$tree" -o build/flags -o build/headers/std.h.gch "$chapter" >>"$log" 2>&1; then
+    elif ! env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u SANITIZE make -s -C "$tree" "$chapter" >>"$log" 2>&1; then
         why='it cannot be built'
     elif [ "${passes:=one line}" != none ] && ! play grader "$chapter" "$tree/$server" "$passes" >>"$log"; then
         why="not even '$passes' passes"

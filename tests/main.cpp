@@ -43,11 +43,9 @@ class LineATest : public Listener {
     void testCaseEnded(const Catch::TestCaseStats& stats) override {
         const bool ok = stats.totals.assertions.failed == 0 && stats.totals.testCases.failed == 0;
         const bool skip = ok && !skip_now.empty();
-        const std::string why = skip ? " (" + skip_now + ")" : remark_now.empty() ? "" : " (" + remark_now + ")";
-        tally.add(!ok    ? Tally::failed
-                  : skip ? Tally::skipped
-                         : Tally::ok,
-                  std::chrono::steady_clock::now() - start, test_prefix + name_of(stats) + why);
+        const std::string why = skip ? "skipped: " + skip_now : remark_now;
+        const Tally::Verdict verdict = !ok ? Tally::failed : skip ? Tally::skipped : Tally::ok;
+        tally.add(verdict, std::chrono::steady_clock::now() - start, test_prefix + name_of(stats), why);
     }
 };
 
@@ -63,8 +61,25 @@ void skip(const std::string& why) {
     skip_now = why;
 }
 
+/// A name in Catch2's language for choosing tests, in which a comma means "or".
+static std::string escaped(const std::string& name) {
+    std::string all;
+    for (const char c : name) {
+        if (std::string("\\,[\"").find(c) != std::string::npos) all += '\\';
+        all += c;
+    }
+    return all;
+}
+
 int main(int argc, char* argv[]) {
     if (const char* chapter = std::getenv("CHAPTER")) test_prefix = std::string(chapter) + "  ";
-    const int result = Catch::Session().run(argc, argv);
+    Catch::Session session;
+    if (const int wrong = session.applyCommandLine(argc, argv); wrong != 0) return wrong;
+    if (const char* only = std::getenv("ONLY"); only != nullptr && *only != '\0') {
+        const std::string name = escaped(only);
+        const bool in_full = name.find(": ") != std::string::npos; // as in asked_for
+        session.configData().testsOrTags = {in_full ? name : name + ": *"};
+    }
+    const int result = session.run();
     return std::max(result, tally.finish());
 }

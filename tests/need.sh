@@ -1,6 +1,6 @@
 #!/bin/bash
-# Sees to it that what the tests need is there, and installs what is missing where Debian's apt-get can do it.
-# Usage: tests/need.sh PACKAGE...
+# Makes sure that what the tests need is there, and installs what is missing where Debian's apt-get can do it.
+# Usage: tests/need.sh PACKAGE...   (PACKAGE? may stay missing: what needs it is skipped)
 set -u
 
 # Whether what the tests need of a package is there: its program, or its header.
@@ -19,33 +19,34 @@ have() {
     esac
 }
 
-missing=()
-for package in "$@"; do
-    have "$package" || missing+=("$package")
-done
-[ ${#missing[@]} -eq 0 ] && exit 0
+# Which of the packages are missing, each once: all in $missing, and in $needed those that may not be.
+look() { # package...
+    local package name
+    missing=() needed=()
+    for package in "$@"; do
+        name=${package%\?}
+        if [[ " ${missing[*]} " == *" $name "* ]] || have "$name"; then continue; fi
+        missing+=("$name")
+        [ "$name" != "$package" ] || needed+=("$name")
+    done
+}
 
-if ! command -v apt-get >/dev/null; then
-    echo "This needs: ${missing[*]} (so the packages are called in Debian). Please install them; then again." >&2
-    exit 1
-fi
+look "$@"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+how="as root: apt-get install ${missing[*]}"
 sudo=
-if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null; then
-        echo "This needs the packages ${missing[*]}. As root: apt-get install ${missing[*]}" >&2
-        exit 1
-    fi
-    sudo=sudo
+[ "$(id -u)" -eq 0 ] || sudo=sudo
+if ! command -v apt-get >/dev/null; then
+    how="so they are called in Debian"
+elif [ -z "$sudo" ] || command -v sudo >/dev/null; then
+    echo "installing what is missing: ${sudo:+sudo }apt-get install ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    {
+        $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    } >/dev/null || echo "apt-get could not install them all" >&2
+    look "$@"
 fi
-echo "installing what is missing: ${sudo:+sudo }apt-get install ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-{
-    $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
-} >/dev/null || echo "apt-get could not install them all" >&2
 
-for package in "${missing[@]}"; do
-    if ! have "$package"; then
-        echo "This needs the package $package, and it is still missing." >&2
-        exit 1
-    fi
-done
+[ ${#missing[@]} -eq 0 ] || echo "missing packages: ${missing[*]} ($how)" >&2
+[ ${#needed[@]} -eq 0 ]

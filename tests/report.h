@@ -1,4 +1,4 @@
-// What the test programs print: a line a test, and at the end a count for tests/run.sh.
+// What a Catch2 test says of itself beside the verdict.
 #pragma once
 
 #include <string>

@@ -1,14 +1,13 @@
 #!/bin/bash
 # Runs the test programs, prints a line a test as it goes, and at the end what failed and why, and the counts.
-# Usage: tests/run.sh UNIT-TESTS SERVER-TESTS CLAIMS NN=SERVER...   (programs; the chapters with their servers' paths)
-# CLAIMS may be empty: the statements of the article are then not measured.
-# MORE, in the environment: further checks, one a line, `name command`.
+# Usage: tests/run.sh LOGS SERVER-TESTS SERVER...   (a folder; the program that plays the cases; the chapters' servers)
+# In the environment: CHECKS, what runs beside the cases, one a line, `name command`; the first is done before the others
+# begin. ONLY, the one test that is wanted, by its name or by what is before its colon.
 set -u
-unit_tests=$1
+logs=$1
 server_tests=$2
-claims=$3
-shift 3
-logs=$(dirname "$unit_tests")/logs
+shift 2
+unset CHAPTER # make's, which is not for all of them
 mkdir -p "$logs"
 rm -f "$logs"/*
 
@@ -22,34 +21,50 @@ start() { # name, command...
     # Four side by side: most of the time they wait.
     while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
     { TALLY=$logs/$name.tally "$@"; echo $? >"$logs/$name.status"; } 2>&1 | tee "$logs/$name.log" |
-        grep --line-buffered -E '^(ok|FAILED|skipped) ' &
+        grep --line-buffered -E '^(ok|FAILED|skipped) ' | sed -u '/^skipped/s/ (skipped: .*//' &
 }
 
-start unit "$unit_tests"
-wait
-[ -z "$claims" ] || start claims "$claims" --compare README.md
-more=()
+names=()
 while read -r name command; do
     [ -n "$name" ] || continue
-    more+=("$name")
+    case $name in # these two are played whole or not at all
+        faults | soak) [ "${ONLY:-$name}" = "$name" ] || continue ;;
+    esac
     # shellcheck disable=SC2086 # the command is words
     start "$name" $command
-done <<<"${MORE:-}"
-for pair in "$@"; do
-    CHAPTER=${pair%%=*} SERVER=${pair#*=} start "chapter-${pair%%=*}" "$server_tests"
+    names+=("$name")
+    [ ${#names[@]} -gt 1 ] || wait
+done <<<"$CHECKS"
+for server in "$@"; do
+    chapter=$(basename "${server%/server}")
+    chapter=${chapter%%-*}
+    CHAPTER=$chapter SERVER=$server start "chapter-$chapter" "$server_tests"
+    names+=("chapter-$chapter")
 done
 wait
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 again=()
 
 # A failure that no tally counts: why, and the end of the log.
 one_more() { # name, why
     failed=$((failed + 1))
+    again+=("FAILED  $1: $2")
     echo; echo "--- $1 $2"; tail -n 40 "$logs/$1.log"
 }
 
-for name in unit ${claims:+claims} "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
-    name=${name%%=*}
+# Each test that failed, with the command that runs it again and no other. The name of a case is before its colon.
+repeat_failures() { # name
+    local line test chapter=
+    [[ $1 != chapter-* ]] || chapter=${1#chapter-}
+    while read -r line; do
+        test=${line#FAILED * s  }
+        test=${test#"$chapter  "}
+        [ "$1" = unit ] || test=${test%%: *}
+        again+=("$line" "        again: make test${chapter:+ CHAPTER=$chapter} ONLY=${test@Q}${SANITIZE:+ SANITIZE=$SANITIZE}")
+    done < <(grep '^FAILED ' "$logs/$1.log")
+}
+
+for name in "${names[@]}"; do
     status=none
     [ ! -s "$logs/$name.status" ] || read -r status <"$logs/$name.status"
     if ! read -r p f s 2>/dev/null <"$logs/$name.tally"; then
@@ -59,14 +74,29 @@ for name in unit ${claims:+claims} "${@/#/chapter-}" ${more[@]+"${more[@]}"}; do
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     if [ "$f" -gt 0 ]; then
         echo; echo "--- $name"; grep -vE '^(ok|skipped) ' "$logs/$name.log"
+        repeat_failures "$name"
     elif [ "$status" != 0 ]; then
         # A sanitizer speaks up when the tally is already written.
         one_more "$name" "counts no failure, but its exit status is $status"
-    elif [ $((p + s)) -eq 0 ]; then
+    elif [ $((p + s)) -eq 0 ] && [ -z "${ONLY:-}" ]; then
         one_more "$name" 'has not tested anything'
     fi
 done
+if [ $((passed + failed + skipped)) -eq 0 ]; then
+    echo "no test is called '$ONLY'" >&2
+    failed=1
+fi
 echo
+sed -n 's/^skipped .* (skipped: \(.*\))$/\1/p' "$logs"/*.log | sort | uniq -c | while read -r count why; do
+    echo "skipped $count: $why"
+done
+if [ ${#again[@]} -gt 0 ]; then
+    printf '%s\n' "${again[@]}"
+    read -r load _ </proc/loadavg
+    if [ "${load%.*}" -ge "$(nproc)" ]; then
+        echo "The machine is busy (load $load): time may have been the cause, so try these again when it is quiet."
+    fi
+fi
 if [ "$skipped" -gt 0 ]; then
     echo "$passed passed, $failed failed, $skipped skipped"
 else

@@ -1,7 +1,26 @@
 // The command line: options, messages, exit status.
-#include <algorithm>
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+// after netinet/in.h
+#include <linux/ipv6.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "common/check.h"
 #include "tests/cases/case.h"
+#include "tests/support/in_child.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
@@ -11,11 +30,11 @@ struct Output {
     std::string errors;
 };
 
-/// Runs the server's program to its end.
-Output run(Subject& subject, const std::vector<std::string>& arguments) {
+/// Runs the server's program to its end. `before_exec`: see Launch.
+Output run(Subject& subject, const std::vector<std::string>& arguments, const std::function<void()>& before_exec = {}) {
     std::vector<std::string> command{subject.program()};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    Process process({command, {}, true});
+    Process process({command, before_exec, true});
     Output output;
     while (const auto line = process.read_line(milliseconds(10000))) output.out += *line + "\n";
     const auto ended = process.wait(milliseconds(10000));
@@ -45,12 +64,26 @@ void wrong_options(Subject& subject) {
         {"--verbose=yes"},
         {"--port", " 7007 "},
         {"-p", "7007"},
+        // What getopt_long would let pass, or say in words of its own.
+        {"--verb"},
+        {"--thin", "5"},
+        {"--po=7007"},
+        {"surplus", "--verbose"},
+        {"--port", "0", "surplus"},
+        {"--", "surplus"},
+        {""},
+        {"--help=yes"},
+        {"--host", "0"},
+        {"--host", "127.1"},
+        {"--host", "::1%"},
+        {"--host", "fe80::1%nosuch"},
     };
     for (const auto& arguments : wrong) {
         const Output output = run(subject, arguments);
         std::string words = "ran it with";
         for (const std::string& argument : arguments) words += " '" + argument + "'";
-        const std::string name = arguments[0].substr(0, arguments[0].find('='));
+        const bool surplus = std::count(arguments.begin(), arguments.end(), "surplus") > 0;
+        const std::string name = surplus ? "surplus" : arguments[0].substr(0, arguments[0].find('='));
         expect(!output.ended.by_signal && output.ended.value == 2, words, "exit status 2", to_string(output.ended));
         expect(std::count(output.errors.begin(), output.errors.end(), '\n') == 1, words, "one line on standard error",
                "'" + output.errors + "'");
@@ -66,6 +99,106 @@ void help(Subject& subject) {
     for (const char* option : {"--host", "--port", "--backlog", "--think", "--verbose", "--help"}) {
         expect(output.out.find(option) != std::string::npos, "ran it with --help", text("a line about ", option),
                output.out);
+    }
+}
+
+/// For before_exec.
+void full_standard_output() {
+    dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+}
+
+void output_that_cannot_be_written(Subject& subject) {
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--port", "0"}, {"--help"}}) {
+        const Output output = run(subject, arguments, full_standard_output);
+        const std::string did = "ran it with " + arguments[0] + " >/dev/full";
+        expect(!output.ended.by_signal && output.ended.value == 1, did, "exit status 1", to_string(output.ended));
+        expect(std::count(output.errors.begin(), output.errors.end(), '\n') == 1, did, "one line on standard error",
+               "'" + output.errors + "'");
+    }
+    const Output closed = run(subject, {"--help"}, [] { close(STDOUT_FILENO); });
+    expect(!closed.ended.by_signal && closed.ended.value == 0 && closed.errors.empty(), "ran it with --help >&-",
+           "exit status 0, and nothing on standard error", to_string(closed.ended) + ", '" + closed.errors + "'");
+}
+
+/// Some supervisors start programs with descriptors 0, 1 and 2 closed. The next sockets would get these numbers.
+void closed_descriptors(Subject& subject) {
+    subject.start();
+    const Endpoint endpoint = subject.endpoint(); // also of those whose first line nobody can read
+    subject.end();
+    for (int closed = 1; closed < 8; ++closed) { // a bit each
+        std::string did = "started it with --verbose and without descriptor";
+        for (int fd = 0; fd < 3; ++fd) did += (closed >> fd & 1) != 0 ? text(" ", fd) : "";
+        Process server({{subject.program(), "--port", text(port_of(endpoint.address)), "--verbose"},
+                        [closed] {
+                            for (int fd = 0; fd < 3; ++fd) {
+                                if ((closed >> fd & 1) != 0) close(fd);
+                            }
+                        },
+                        true});
+        std::string back;
+        const auto connected = [&] {
+            try {
+                Client client(endpoint);
+                client.send("hello\n");
+                client.finish_sending();
+                back = client.receive_all();
+                return true;
+            } catch (const Failed& failed) {
+                if (failed.got != std::strerror(ECONNREFUSED)) throw;
+                return false;
+            }
+        };
+        wait_until("that it listens", connected);
+        expect(back == "hello\n", did + "; a client sent 'hello'", "'hello' back", "'" + back + "'");
+        server.signal(SIGTERM);
+        const auto ended = server.wait(milliseconds(5000));
+        expect(ended && !ended->by_signal && ended->value == 0, did + "; it got SIGTERM", "exit status 0",
+               ended ? to_string(*ended) : "it runs");
+    }
+}
+
+/// For before_exec: a network that has only a loopback, with the address fe80::1, and where IPv6 sockets are for IPv6
+/// only if nobody says otherwise.
+void network_of_its_own() {
+    const auto must = [](bool done) {
+        if (done) return;
+        const std::string_view why = "no network of its own";
+        write(STDERR_FILENO, why.data(), why.size());
+        _exit(1);
+    };
+    must(unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0);
+    const int bindv6only = open("/proc/sys/net/ipv6/bindv6only", O_WRONLY | O_CLOEXEC);
+    must(write(bindv6only, "1", 1) == 1);
+    const Fd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq loopback{"lo", {}};
+    loopback.ifr_flags = IFF_UP;
+    must(ioctl(socket.get(), SIOCSIFFLAGS, &loopback) == 0);
+    in6_ifreq address{{}, 64, static_cast<int>(if_nametoindex("lo"))};
+    inet_pton(AF_INET6, "fe80::1", &address.ifr6_addr);
+    must(ioctl(socket.get(), SIOCSIFADDR, &address) == 0);
+}
+
+void ipv6_addresses(Subject& subject) {
+    for (const auto& [host, shown, client] : {std::array{"::", "[::]:", "::1"},
+                                              {"::", "[::]:", "127.0.0.1"},
+                                              {"fe80::1%lo", "[fe80::1%lo]:", "fe80::1%lo"}}) {
+        try {
+            subject.start({"--host", host}, network_of_its_own);
+        } catch (const Failed& failed) {
+            if (failed.got.find("no network of its own") != std::string::npos) throw Skipped{failed.got};
+            throw;
+        }
+        RunningServer& server = subject.server();
+        const std::string line = std::string("listening on ") + shown;
+        expect(server.listening_line().starts_with(line), text("started it with --host ", host), "'" + line + "PORT'",
+               server.listening_line());
+        const Outcome outcome = in_child([&] {
+            const Fd process(check(static_cast<int>(syscall(SYS_pidfd_open, server.pid(), 0)), "pidfd_open"));
+            check(setns(process.get(), CLONE_NEWUSER | CLONE_NEWNET), "setns");
+            Client({parse_address(client, port_of(subject.endpoint().address)).value()}).expect_echo("hello\n");
+        });
+        expect(outcome.ended == "exit status 0", text("connected to ", client, " with --host ", host), "an echo",
+               outcome.err);
     }
 }
 
@@ -160,10 +293,16 @@ std::vector<Case> command_line_cases() {
     return {
         {"wrong options", "a wrong option or value: one line that names it, exit status 2", wrong_options},
         {"help", "--help names every option, exit status 0", help},
+        {"output that cannot be written", "a full standard output is a failure to start, a closed one is none",
+         output_that_cannot_be_written},
+        {"closed descriptors", "started without descriptors 0, 1 or 2, it sends each client its own bytes only",
+         closed_descriptors},
         {"address taken", "an address in use: the call, the address and the reason, exit status 1", address_taken},
         {"the port asked for", "--port is the port that it listens on", the_port_asked_for},
         {"loopback by default", "without --host nobody outside gets in", loopback_by_default},
         {"IPv6", "--host ::1 listens on [::1]", ipv6},
+        {"IPv6 addresses", "--host :: is for IPv4 too, whatever the system's default; a scope is a part of an address",
+         ipv6_addresses},
         {"silent and verbose", "it prints nothing while all is well; with --verbose it tells who came, sent and left",
          silent_and_verbose},
         {"thinking", "--think delays each answer", thinking},

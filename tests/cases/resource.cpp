@@ -41,18 +41,10 @@ void room_costs_no_cpu(Subject& subject) {
     expect_no_spin(subject, "a client has got 4 MiB back and is silent now");
 }
 
-/// ThreadSanitizer remembers who has touched what, so the memory of a program built with it grows with what it does.
-bool has_thread_sanitizer(pid_t pid) {
-    std::ifstream maps(text("/proc/", pid, "/maps"));
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("libtsan") != std::string::npos) return true;
-    }
-    return false;
-}
-
 void memory_is_bounded(Subject& subject) {
     subject.start();
-    if (has_thread_sanitizer(subject.server().pid())) throw Skipped{"ThreadSanitizer's own memory grows"};
+    // It remembers who has touched what.
+    if (has_library(subject.server().pid(), "libtsan")) throw Skipped{"ThreadSanitizer's own memory grows"};
     constexpr int count = 8;
     std::vector<Client> deaf;
     deaf.reserve(count);
@@ -159,17 +151,16 @@ void room_again(Subject& subject) {
     for (int i = 0; i < 5; ++i) { // the machine may be busy, but hardly each time
         Client waiting = subject.connect();
         waiting.send("hello\n");
-        std::this_thread::sleep_for(accept_pause_time / 10); // for accept to fail, and the pause to begin
+        std::this_thread::sleep_for(accept_pause / 10); // for accept to fail, and the pause to begin
         const auto start = Clock::now();
         clients.pop_front();
         waiting.receive(6);
         shortest = std::min(shortest, Clock::now() - start);
         clients.push_back(std::move(waiting));
     }
-    expect(
-        shortest < accept_pause_time / 2, "somebody left a full server, where one client waited, 5 times",
-        text("that this one is served at once, and not only ", accept_pause_time.count(), " ms after it was refused"),
-        text(std::chrono::duration_cast<milliseconds>(shortest).count(), " ms at least"));
+    expect(shortest < accept_pause / 2, "somebody left a full server, where one client waited, 5 times",
+           text("that this one is served at once, and not only ", accept_pause.count(), " ms after it was refused"),
+           text(std::chrono::duration_cast<milliseconds>(shortest).count(), " ms at least"));
 }
 
 /// Ten ports, for as many clients, and no one more can connect. The server sees nothing of it.

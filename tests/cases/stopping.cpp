@@ -1,24 +1,43 @@
-// SIGINT and SIGTERM: stop accepting, deliver what was read, exit 0 within 5 seconds; a second signal ends it at once.
+// SIGINT and SIGTERM: stop accepting, deliver what was read, exit 0 within 5 seconds. And what else may come then.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
+#include <list>
 
+#include "common/check.h"
 #include "tests/cases/case.h"
+#include "tests/support/crowd.h"
+#include "tests/support/idle.h"
 #include "tests/support/sockets.h"
 
 namespace {
 
 const milliseconds soon(4500); // below the 5 seconds after which a server ends by itself
 const milliseconds limit(8000);
+const milliseconds a_moment(2000); // a second is promised; the rest is for a busy machine
+
+void expect_exit(RunningServer& server, int status, milliseconds within, const std::string& did) {
+    const auto ended = server.process().wait(within);
+    expect(ended && !ended->by_signal && ended->value == status, did,
+           text("exit status ", status, " within ", within.count(), " ms"),
+           ended ? to_string(*ended) : "it still runs");
+}
+
+/// What it has said on standard error is these lines.
+void expect_said(RunningServer& server, const std::string& lines, const std::string& did) {
+    const std::string errors = server.process().standard_error();
+    expect(errors == lines, did, "'" + lines + "' on standard error", "'" + errors + "'");
+}
 
 void expect_exit_0(Subject& subject, milliseconds within, const std::string& did) {
-    const auto ended = subject.server().process().wait(within);
-    expect(ended && !ended->by_signal && ended->value == 0, did, text("exit status 0 within ", within.count(), " ms"),
-           ended ? to_string(*ended) : "it still runs");
-    const std::string errors = subject.server().process().standard_error();
-    expect(errors.empty(), did, "nothing on standard error", "'" + errors + "'");
+    expect_exit(subject.server(), 0, within, did);
+    expect_said(subject.server(), "", did);
 }
 
 void stops_at(Subject& subject, int signal, const std::string& name) {
@@ -61,22 +80,35 @@ bool is_read(const Subject& subject, const Client& client) {
     return client.unacknowledged() == 0 && server_end(subject.endpoint(), client).receive_queue == 0;
 }
 
+/// A client that has sent until there was no room, and reads nothing. The server has read a part of it.
+struct Deaf {
+    explicit Deaf(const Endpoint& server)
+        : client(server, 4096), sent(client.send_until_stuck(data, milliseconds(200))),
+          read(sent - client.unacknowledged() - server_end(server, client).receive_queue) {}
+
+    /// Reads to the end now. Throws Failed unless that is all that the server had read when `did`.
+    void expect_all(const std::string& did) {
+        const std::string back = client.receive_rest();
+        std::string expected;
+        while (expected.size() < back.size()) expected += data.substr(0, back.size() - expected.size());
+        expect(back.size() >= read && back == expected,
+               text("sent ", sent, " bytes without reading, of which the server had read ", read, " when ", did,
+                    "; then read to the end"),
+               "all that the server had read", text(back.size(), " bytes, ", difference(expected, back)));
+    }
+
+    std::string data = random_bytes(1 << 20, 11);
+    Client client;
+    std::size_t sent;
+    std::size_t read;
+};
+
 /// The signal goes to the server's process or, `to_all`, to its process group.
 void delivers_at(Subject& subject, int signal, bool to_all, const std::string& did) {
-    RunningServer& server = subject.start();
-    Client client = subject.connect(4096);
-    const std::string data = random_bytes(1 << 20, 11);
-    const std::size_t sent = client.send_until_stuck(data, milliseconds(200));
-    const std::size_t read = sent - client.unacknowledged() - server_end(subject.endpoint(), client).receive_queue;
-
+    const RunningServer& server = subject.start();
+    Deaf client(subject.endpoint());
     kill(to_all ? -server.pid() : server.pid(), signal);
-    const std::string back = client.receive_rest();
-    std::string expected;
-    while (expected.size() < back.size()) expected += data.substr(0, back.size() - expected.size());
-    expect(back.size() >= read && back == expected,
-           text("sent ", sent, " bytes without reading, of which the server had read ", read, " when ", did,
-                "; then read to the end"),
-           "all that the server had read", text(back.size(), " bytes, ", difference(expected, back)));
+    client.expect_all(did);
     expect_exit_0(subject, soon, "the client has taken its data");
 }
 
@@ -113,17 +145,48 @@ void ctrl_c(Subject& subject) {
     delivers_at(subject, SIGINT, true, "it and all its children got SIGINT");
 }
 
-void delivers_what_it_thinks_about(Subject& subject) {
-    RunningServer& server = subject.start({"--think", "300"});
+/// Asks, and waits until the server has read the question, and thinks.
+Client ask(const Subject& subject) {
     Client client = subject.connect();
     client.send("a hard question\n");
-    // Once the question has left the receive queue the server has read it, and thinks.
     wait_until("that it reads the question", [&] { return is_read(subject, client); });
-    server.process().signal(SIGTERM);
-    const std::string back = client.receive_all();
-    expect(back == "a hard question\n", "asked, and the server got SIGTERM before the answer", "the answer",
-           "'" + back + "'");
+    return client;
+}
+
+void expect_answer(Subject& subject, Client& client, const std::string& when) {
+    const std::string back = client.receive_rest();
+    expect(back == "a hard question\n", "asked, and before the answer the server got " + when,
+           "the answer, and the end", "'" + back + "'");
     expect_exit_0(subject, soon, "the last answer is given");
+}
+
+void delivers_what_it_thinks_about(Subject& subject) {
+    RunningServer& server = subject.start({"--think", "300"});
+    Client client = ask(subject);
+    server.process().signal(SIGTERM);
+    expect_answer(subject, client, "SIGTERM");
+}
+
+/// Whether the signal waits to be delivered to the process.
+bool is_pending(pid_t pid, int signal) {
+    std::ifstream status(text("/proc/", pid, "/status"));
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("ShdPnd:")) return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1) != 0;
+    }
+    return false;
+}
+
+/// As timeout(1) sends them: to its child, and a moment later to the group.
+void two_signals(Subject& subject) {
+    for (const auto& [signal, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
+        const RunningServer& server = subject.start({"--think", "300"});
+        Client client = ask(subject);
+        kill(server.pid(), signal);
+        wait_until("that it takes the first signal",
+                   [&, signal = signal] { return !is_pending(server.pid(), signal); });
+        kill(-server.pid(), signal);
+        expect_answer(subject, client, text(name, " twice"));
+    }
 }
 
 /// Others have asked as well. Were they all thought about first, the 5 seconds would not be enough.
@@ -148,43 +211,192 @@ void begins_nothing_new(Subject& subject) {
     expect_exit_0(subject, soon, "12 clients had asked, and the server got SIGTERM");
 }
 
-void five_seconds_at_most(Subject& subject) {
-    RunningServer& server = subject.start();
-    Client client = subject.connect();
-    client.send_until_stuck(random_bytes(1 << 16, 12));
-    const auto start = Clock::now();
-    server.process().signal(SIGTERM);
-    expect_exit_0(subject, limit, "the server got SIGTERM while a client did not take its data");
-    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
-    expect(took > milliseconds(4500), "did not take its data", "that the server waits 5 seconds for it",
-           text("the server ended after ", took.count(), " ms"));
+/// For before_exec: what a parent leaves that blocks a signal and then execs.
+std::function<void()> blocked(int signal) {
+    return [signal] {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, signal);
+        sigprocmask(SIG_BLOCK, &set, nullptr);
+    };
 }
 
-void second_signal(Subject& subject) {
-    RunningServer& server = subject.start();
-    Client client = subject.connect();
-    client.send_until_stuck(random_bytes(1 << 16, 13));
+void blocked_signals(Subject& subject) {
+    for (const auto& [signal, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
+        RunningServer& server = subject.start({}, blocked(signal));
+        server.process().signal(signal);
+        expect_exit_0(subject, soon, text("the server was started with ", name, " blocked, and got one"));
+    }
+}
+
+/// A pipe whose reader has stopped: there is no room in it.
+class FullPipe {
+  public:
+    FullPipe() {
+        std::array<int, 2> ends{-1, -1};
+        check(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), "pipe");
+        reader_ = Fd(ends[0]);
+        writer_ = Fd(ends[1]);
+        const std::string page(4096, 'x');
+        while (write(writer_.get(), page.data(), page.size()) > 0) continue;
+        check(fcntl(writer_.get(), F_SETFL, 0), "fcntl"); // whoever writes now waits
+    }
+
+    /// For before_exec.
+    [[nodiscard]] std::function<void()> as_standard_error() const {
+        return [writer = writer_.get()] { dup2(writer, STDERR_FILENO); };
+    }
+
+  private:
+    Fd reader_;
+    Fd writer_;
+};
+
+/// Four servers, at the same time because each takes five seconds.
+void five_seconds_at_most(Subject& subject) {
+    struct Scene {
+        std::string what;
+        std::size_t clients;
+        std::vector<std::string> options;
+        std::function<void()> before_exec;
+    };
+    const FullPipe log;
+    const std::vector<Scene> scenes = {
+        {"3 clients did not take their data", 3, {}, {}},
+        {"a client did not take its data, and SIGALRM was blocked when the server was started",
+         1,
+         {},
+         blocked(SIGALRM)},
+        {"a client did not take its data, and standard error is full", 1, {}, log.as_standard_error()},
+        {"the server narrates, and standard error is full", 1, {"--verbose"}, log.as_standard_error()},
+    };
+    std::list<RunningServer> servers;
+    std::list<Deaf> clients;
+    std::vector<std::size_t> unfinished; // how many clients of each server have not got all that it has read
+    for (const Scene& scene : scenes) {
+        const RunningServer& server = servers.emplace_back(subject.program(), scene.options, scene.before_exec);
+        unfinished.push_back(0);
+        for (std::size_t i = 0; i < scene.clients; ++i) {
+            if (clients.emplace_back(server.endpoint(subject.patience())).read > 0) ++unfinished.back();
+        }
+    }
+    const auto start = Clock::now();
+    for (RunningServer& server : servers) server.process().signal(SIGTERM);
+    std::size_t i = 0;
+    for (RunningServer& server : servers) {
+        const std::string did = "the server got SIGTERM: " + scenes[i].what;
+        expect_exit(server, 0, limit, did);
+        const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+        expect(took > milliseconds(4500) || unfinished[i] == 0, did, "that it waits 5 seconds",
+               text("it ended after ", took.count(), " ms"));
+        const std::string line = unfinished[i] == 1
+                                     ? "1 client had not got all of its answers\n"
+                                     : text(unfinished[i], " clients had not got all of their answers\n");
+        if (i < 2) expect_said(server, "stopped after 5 s: " + line, did);
+        ++i;
+    }
+}
+
+/// For those who do not want to wait for five seconds.
+void sigquit(Subject& subject) {
+    RunningServer& server = subject.start({}, limited(RLIMIT_CORE, 0));
+    const Deaf client(subject.endpoint());
     const std::vector<pid_t> processes = process_tree(server.pid());
     server.process().signal(SIGTERM);
-    // The first one has been handled when the default action is back in place: SigCgt of /proc/PID/status no longer
-    // has it.
-    const auto caught = [&] {
-        std::ifstream status("/proc/" + std::to_string(server.pid()) + "/status");
-        for (std::string line; std::getline(status, line);) {
-            if (line.starts_with("SigCgt:")) {
-                return (std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1) != 0;
-            }
-        }
-        return false;
-    };
-    wait_until("that it has handled the first one", [&] { return !caught(); });
-    server.process().signal(SIGINT);
+    server.process().signal(SIGQUIT);
     const auto ended = server.process().wait(soon);
-    expect(ended && ended->by_signal, "the server got SIGTERM and then SIGINT", "that the second one ends it at once",
-           ended ? to_string(*ended) : "it still runs");
+    expect(ended && ended->by_signal && ended->value == SIGQUIT, "the server got SIGTERM and then SIGQUIT",
+           "that SIGQUIT ends it", ended ? to_string(*ended) : "it still runs");
     const auto gone = [&] { return process_state(processes.back()) == '-' || process_state(processes.back()) == 'Z'; };
     expect(eventually(gone, soon), "the server has ended", "that none of its processes is left",
            text("process ", processes.back(), " runs on"));
+}
+
+/// A shell has a child in the background, and execs the server: start scripts do that.
+void a_child_of_others(Subject& subject) {
+    RunningServer& server = subject.start({}, [] {
+        if (fork() > 0) return;
+        alarm(60); // its end, if nobody else ends it
+        pause();
+    });
+    const pid_t child = process_tree(server.pid()).back();
+    server.process().signal(SIGTERM);
+    expect_exit_0(subject, a_moment, "the server got SIGTERM, and has a child that it did not start");
+    expect(child != server.pid() && process_state(child) == 'S', "the server has ended",
+           "that the child that it did not start goes on", text("its state is ", process_state(child)));
+    kill(child, SIGKILL);
+}
+
+/// From now on there is no more memory than malloc has at hand.
+void deny_memory(pid_t root) {
+    for (const pid_t pid : process_tree(root)) {
+        const rlimit none{1, 1};
+        check(prlimit(pid, RLIMIT_DATA, &none, nullptr), "prlimit");
+    }
+}
+
+/// There are so many clients that a server that needs memory for each of them at a stop needs much; and after that
+/// others take what is left, until one finds none. (03 serves nobody while it writes, and 01 nobody else.)
+void without_memory(Subject& subject) {
+    const RunningServer& server = subject.start();
+    if (has_library(server.pid(), "san.so")) throw Skipped{"a sanitizer needs memory itself"};
+    Deaf client(subject.endpoint());
+    const std::size_t many = process_tree(server.pid()).size() > 1 ? 30 : 2000;
+    std::vector<Client> others;
+    bool served = true;
+    const auto come = [&] {
+        others.push_back(subject.connect());
+        others.back().send("x");
+        char back = 0;
+        served = others.back().hears_within(milliseconds(300)) && recv(others.back().fd(), &back, 1, 0) == 1;
+    };
+    while (served && others.size() < many) come();
+    deny_memory(server.pid());
+    while (served && others.size() < 3 * many) come();
+    kill(server.pid(), SIGTERM);
+    client.expect_all(text("it had no more memory, and got SIGTERM with ", others.size(), " clients more"));
+    expect_exit_0(subject, soon, "the client has taken its data");
+}
+
+/// Somebody else shuts the listening socket down.
+void lose_listener(const RunningServer& server) {
+    const Fd copy = copy_of(find_descriptor(server.pid(), listening_socket(server.endpoint()).inode));
+    check(shutdown(copy.get(), SHUT_RD), "shutdown");
+}
+
+void expect_end_by_lost_listener(RunningServer& server, const std::string& did) {
+    expect_exit(server, 1, a_moment, did);
+    const std::string errors = server.process().standard_error();
+    const bool one_line = std::count(errors.begin(), errors.end(), '\n') == 1;
+    expect(one_line && errors.find("the listening socket is lost") != std::string::npos, did,
+           "a line on standard error that says 'the listening socket is lost'", "'" + errors + "'");
+}
+
+void lost_listener(Subject& subject) {
+    const std::string lost = "somebody shut down the server's listening socket";
+    RunningServer& server = subject.start();
+    lose_listener(server);
+    expect_end_by_lost_listener(server, lost);
+
+    subject.start();
+    Deaf client(subject.endpoint());
+    client.client.finish_sending(); // chapter 01 looks at its listener when this client has left
+    lose_listener(subject.server());
+    client.expect_all(lost);
+    expect_end_by_lost_listener(subject.server(), lost + "; a client has taken its data");
+}
+
+/// accept then says that there is no descriptor, and not that the socket is lost.
+void lost_listener_without_descriptors(Subject& subject) {
+    RunningServer& server = subject.start({}, limited(RLIMIT_NOFILE, 9));
+    const std::string lost = "8 clients came to a server with few descriptors, and its listening socket was shut down";
+    {
+        Crowd crowd(subject.endpoint(), 8);
+        crowd.wait_for_lines(milliseconds(200));
+        lose_listener(server);
+        expect_no_spin(server.pid(), lost, milliseconds(200), 10);
+    }
+    expect_end_by_lost_listener(server, lost + "; then they left");
 }
 
 void killed(Subject& subject) {
@@ -229,9 +441,17 @@ std::vector<Case> stopping_cases() {
         {"delivers what it thinks about", "stopped while it thinks, it still gives that answer",
          delivers_what_it_thinks_about},
         {"begins nothing new", "and does not begin with the other questions", begins_nothing_new},
-        {"five seconds at most", "it waits 5 seconds, not longer, for a client that does not take its data",
+        {"five seconds at most", "it waits 5 seconds, not longer, and says how many clients have not got their answers",
          five_seconds_at_most},
-        {"second signal", "a second signal ends it at once", second_signal},
+        {"two signals", "a second signal changes nothing: what it thinks about is answered", two_signals},
+        {"blocked signals", "a signal that was blocked when it was started stops it", blocked_signals},
+        {"SIGQUIT", "SIGQUIT (Ctrl-\\) ends it immediately", sigquit},
+        {"a child of others", "it waits for no child that it has not started", a_child_of_others},
+        {"without memory", "stopped without memory, it still delivers every byte that it had read", without_memory},
+        {"lost listener", "when its listening socket is lost it says so, delivers, and ends with status 1",
+         lost_listener},
+        {"lost listener, no descriptors", "the same when it is out of descriptors, and it never spins",
+         lost_listener_without_descriptors},
         {"killed", "killed, it leaves no process behind", killed},
         {"same port again", "it can be started again at once on the same port (SO_REUSEADDR)", same_port_again},
     };

@@ -1,17 +1,23 @@
 // Clients and signals that do what they like: none of it may cost another client anything, or end the server.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <fstream>
+#include <stop_token>
+#include <thread>
 
 #include "common/check.h"
 #include "tests/cases/case.h"
 #include "tests/support/idle.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
@@ -236,6 +242,75 @@ void urgent_behind_a_gap(Subject& subject) {
     expect_alive(subject, "an urgent byte came before what was sent before it");
 }
 
+/// The server's end of the client's connection.
+Descriptor descriptor_for(const Subject& subject, const Client& client) {
+    return find_descriptor(subject.server().pid(), server_end(subject.endpoint(), client).inode);
+}
+
+/// As debuggers and monitoring agents have it. While there is a copy, close does not take a descriptor out of epoll.
+void copied_socket(Subject& subject) {
+    const RunningServer& server = subject.start();
+    Client client = subject.connect();
+    client.expect_echo("hello\n");
+    const Descriptor original = descriptor_for(subject, client);
+    const std::string inode = server_end(subject.endpoint(), client).inode;
+    const Fd copy = copy_of(original);
+    client.finish_sending();
+    wait_until("that the server closes its own", [&] { return descriptor_of(original.process, inode) < 0; });
+    expect_no_spin(server.pid(), "a client has left, and another process has a copy of its socket");
+    expect_alive(subject, "a client has left, and another process has a copy of its socket");
+    shutdown(copy.get(), SHUT_RDWR); // an event, should epoll still watch it
+    expect_alive(subject, "a client has left, and something happened to another process's copy of its socket");
+}
+
+/// As lsof does: while a file of fdinfo is open, the kernel has one hold more on the descriptor. With a sanitizer it
+/// shows if that makes an event come to a client whose memory is freed.
+void looked_at(Subject& subject) {
+    const RunningServer& server = subject.start();
+    std::jthread looks([pid = server.pid()](const std::stop_token& stop) {
+        std::array<char, 4096> content{};
+        while (!stop.stop_requested()) {
+            for (int fd = 4; fd <= 6; ++fd) { // that of the only client
+                const Fd info(open(text("/proc/", pid, "/fdinfo/", fd).c_str(), O_RDONLY | O_CLOEXEC));
+                while (info && read(info.get(), content.data(), content.size()) > 0) continue;
+            }
+        }
+    });
+    for (int i = 0; i < 1000; ++i) subject.connect().expect_echo("hello\n");
+}
+
+/// A client whose cable was pulled sends no FIN. When the kernel asks it is up to the server's socket.
+void keepalive(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    client.expect_echo("hello\n");
+    const Fd copy = copy_of(descriptor_for(subject, client));
+    struct Option {
+        const char* name;
+        int level, number, expected;
+    };
+    for (const Option& option : {Option{"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1},
+                                 {"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 60},
+                                 {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 10},
+                                 {"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 6}}) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        check(getsockopt(copy.get(), option.level, option.number, &value, &size), option.name);
+        expect(value == option.expected, "connected, and looked at the server's socket",
+               text(option.name, " ", option.expected), text(value));
+    }
+}
+
+/// What it writes is then not taken, and by default a signal ends it (SIGXFSZ).
+void log_is_full(Subject& subject) {
+    constexpr rlim_t most = 500;
+    RunningServer& server = subject.start({"--verbose"}, limited(RLIMIT_FSIZE, most));
+    for (int i = 0; i < 20; ++i) subject.connect().expect_echo("hello\n");
+    expect_alive(subject, "20 clients came, and the log reached the largest size that a file may have (ulimit -f)");
+    expect(server.process().standard_error().size() == most, "20 clients came, with --verbose",
+           text("a log of ", most, " bytes"), text(server.process().standard_error().size(), " bytes"));
+}
+
 } // namespace
 
 std::vector<Case> trouble_cases() {
@@ -287,5 +362,11 @@ std::vector<Case> trouble_cases() {
                 "client?",
                 "close(2) frees the number; the next accept(2) may return it. Forget all that belongs to it before "
                 "close."}},
+        {"copied socket", "a client that leaves is forgotten, though another process has a copy of its socket",
+         copied_socket},
+        {"looked at", "and though others look at its descriptors all the time", looked_at},
+        {"keepalive", "the kernel asks a silent client whether it is still there: after 60 s, then 6 times every 10 s",
+         keepalive},
+        {"log is full", "a log that cannot grow is no reason to end", log_is_full},
     };
 }

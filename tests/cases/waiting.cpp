@@ -1,6 +1,7 @@
 // Who waits for whom: a client that takes its time must not take that of the others.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -102,6 +103,46 @@ void eleven_hundred_clients(Subject& subject) {
            text("only ", served, " answers"));
 }
 
+/// The busy ones ask again as soon as they have their answer. A newcomer waits for a round of them at most, in which
+/// each gets one answer; on a busy machine that may take longer than a second.
+void newcomers(Subject& subject) {
+    constexpr std::size_t busy = 30;
+    constexpr std::size_t new_ones = 20;
+    constexpr int most_rounds = 6;
+    const std::string did = "20 newcomers sent a request each, beside 30 clients that always have one; each takes 5 ms";
+    subject.start({"--think", "5"});
+    std::vector<Client> clients;
+    for (std::size_t i = 0; i < busy; ++i) {
+        clients.push_back(subject.connect());
+        clients.back().expect_echo("x");
+    }
+    for (Client& client : clients) client.send("x");
+    const auto start = Clock::now();
+    while (clients.size() < busy + new_ones) {
+        clients.push_back(subject.connect());
+        clients.back().send("x");
+    }
+    std::vector<int> answers(clients.size());
+    const auto served = [&] { return new_ones - std::count(answers.begin() + busy, answers.end(), 0); };
+    while (served() < new_ones) {
+        std::vector<pollfd> waiting;
+        for (const Client& client : clients) waiting.push_back({client.fd(), POLLIN, 0});
+        const int ready = poll(waiting.data(), waiting.size(), static_cast<int>(subject.patience().count()));
+        expect(ready > 0, did, "answers", "nothing more");
+        for (std::size_t i = 0; i < clients.size(); ++i) {
+            if (waiting[i].revents == 0) continue;
+            clients[i].receive(1);
+            ++answers[i];
+            if (i < busy) clients[i].send("x");
+        }
+        const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+        const int rounds = *std::max_element(answers.begin(), answers.end());
+        expect(took < milliseconds(1000) || rounds <= most_rounds, did, "that no newcomer waits longer than a second",
+               text(new_ones - served(), " still wait after ", took.count(), " ms, in which others got ", rounds,
+                    " answers"));
+    }
+}
+
 } // namespace
 
 std::vector<Case> waiting_cases() {
@@ -129,6 +170,7 @@ std::vector<Case> waiting_cases() {
         {"slow request", "a request that takes long holds nobody", slow_request},
         {"answers not held back", "a small answer does not wait for the one before to be acknowledged (TCP_NODELAY)",
          answers_not_held_back},
+        {"newcomers", "20 who come beside 30 busy clients are all served within a second", newcomers},
         {"1,100 clients", "1,100 clients at once are all served", eleven_hundred_clients,
          Lesson{"Ten clients at once are a demonstration, a thousand are an ordinary day.",
                 "How far does it go, and what is the limit: descriptors, processes, or the size of a set?",

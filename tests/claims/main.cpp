@@ -63,8 +63,13 @@ std::vector<Claim> all_claims() {
     return all;
 }
 
-/// The claims of these ids, or all when there are none.
-std::vector<Claim> chosen(const std::vector<std::string>& ids) {
+/// The test that the page's table has all of them. It needs all of them.
+std::string test_of_table(const std::string& page) {
+    return "claims: " + page + " has these rows and no others";
+}
+
+/// The claims of these ids, or all that are asked for when there are none.
+std::vector<Claim> chosen(const std::vector<std::string>& ids, const std::string& page) {
     std::vector<Claim> some = all_claims();
     for (const std::string& id : ids) {
         if (std::none_of(some.begin(), some.end(), [&](const Claim& claim) { return claim.id == id; })) {
@@ -72,15 +77,20 @@ std::vector<Claim> chosen(const std::vector<std::string>& ids) {
         }
     }
     std::erase_if(some, [&](const Claim& claim) {
-        return !ids.empty() && std::find(ids.begin(), ids.end(), claim.id) == ids.end();
+        if (ids.empty()) return !asked_for(test_of_table(page)) && !asked_for(claim.id + ": " + claim.sentence);
+        return std::find(ids.begin(), ids.end(), claim.id) == ids.end();
     });
     return some;
 }
 
-/// Says on standard error why a cell is not measured: once, as most of the reasons hold for many cells.
+/// Why the cell that was last left out was not measured.
+std::string why_not_measured;
+
+/// Says why on standard error: once, as most of the reasons hold for many cells.
 void say_once(const std::string& reason) {
     static std::set<std::string> said;
     if (said.insert(reason).second) std::cerr << reason << '\n';
+    why_not_measured = reason;
 }
 
 /// One cell and its figure. What went wrong is said on standard error.
@@ -125,7 +135,10 @@ void judge(const Matrix& rows, const std::string& page, bool whole, const std::s
     std::string differences;
     for (const std::string& difference : comparison.differences) differences += "    " + difference + "\n";
     const bool measured = comparison.skipped.empty();
-    tally.add(!differences.empty() ? Tally::failed : measured ? Tally::ok : Tally::skipped, took, name, differences);
+    tally.add(!differences.empty() ? Tally::failed
+              : measured           ? Tally::ok
+                                   : Tally::skipped,
+              took, name, measured ? "" : "skipped: " + why_not_measured, differences);
 }
 
 std::string read_page(const std::string& path) {
@@ -146,7 +159,7 @@ int main(int argc, char* argv[]) {
     try {
         const Arguments arguments = parse(argc, argv);
         const std::string page = arguments.page.empty() ? "" : read_page(arguments.page);
-        const std::vector<Claim> claims = chosen(arguments.ids);
+        const std::vector<Claim> claims = chosen(arguments.ids, arguments.page);
         std::vector<Chapter> chapters;
         for (std::size_t i = 0; i < names.size(); ++i) {
             const std::string program = arguments.servers + "/" + names[i] + "/server";
@@ -172,8 +185,8 @@ int main(int argc, char* argv[]) {
             std::cout << (arguments.markdown ? as_markdown(matrix) : as_text(matrix));
             return std::any_of(matrix.begin(), matrix.end(), went_wrong) ? 1 : 0;
         }
-        if (arguments.ids.empty())
-            judge(matrix, page, true, arguments.page + " has these rows and no others", {}, tally);
+        const std::string table = test_of_table(arguments.page);
+        if (arguments.ids.empty() && asked_for(table)) judge(matrix, page, true, table, {}, tally);
         return tally.finish();
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';

@@ -396,7 +396,8 @@ bool is_nonblocking(int fd) {
 
 /// Whether accept's socket waits though the listener does not; accept4 can have it otherwise.
 bool accepted_socket_does_not_inherit() {
-    const Fd listener = open_listener(any_port(), Mode::nonblocking);
+    const Fd listener = open_listener(any_port());
+    check(set_nonblocking(listener.get()), "fcntl");
     const Endpoint endpoint{local_address(listener.get())};
     const Client first(endpoint);
     const Fd plain(check(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));

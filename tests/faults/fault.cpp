@@ -23,11 +23,12 @@ struct Line {
 constexpr bool lose = true;
 
 const Fault plain{};
-const Fault connection{"", "", "", lose, false, false, 0, {}};
-const Fault stop{"", "", "", false, true, false, 0, {}};
-const Fault stop_one{"", "", "", lose, true, false, 0, {}};
-const Fault worker{"", "", "", false, false, true, 0, {}};
-const Fault thinking{"", "", "", false, false, false, 0, {"--think", "1"}};
+const Fault connection{"", "", "", lose, false, false, false, 0, {}};
+const Fault stop{"", "", "", false, true, false, false, 0, {}};
+const Fault stop_one{"", "", "", lose, true, false, false, 0, {}};
+const Fault worker{"", "", "", false, false, true, false, 0, {}};
+const Fault listener{"", "", "", false, false, false, true, 0, {}};
+const Fault thinking{"", "", "", false, false, false, false, 0, {"--think", "1"}};
 
 // What the man pages name, and for accept the network errors that it hands on. What is at_stop is tried at a stop,
 // where only an error of ioctl excuses a loss: then the server does not know what is still on its way. Not here:
@@ -41,10 +42,10 @@ const Fault thinking{"", "", "", false, false, false, 0, {"--think", "1"}};
 // - an error for brk: the kernel never gives one, it gives the old end of the heap. See `no_heap`.
 const std::vector<Line> plan = {
     {"0123456", "accept,accept4",
-     "EAGAIN EINTR ECONNABORTED EMFILE ENFILE ENOBUFS ENOMEM EPROTO EPERM EINVAL EOPNOTSUPP ENETDOWN ENETUNREACH "
-     "EHOSTDOWN EHOSTUNREACH ENONET ENOPROTOOPT ETIMEDOUT ENOSR ESOCKTNOSUPPORT EPROTONOSUPPORT "
-     "EBADF EFAULT ENOTSOCK",
+     "EAGAIN EINTR ECONNABORTED EMFILE ENFILE ENOBUFS ENOMEM EPROTO EPERM EOPNOTSUPP ENETDOWN ENETUNREACH "
+     "EHOSTDOWN EHOSTUNREACH ENONET ENOPROTOOPT ETIMEDOUT ENOSR ESOCKTNOSUPPORT EPROTONOSUPPORT EFAULT",
      plain},
+    {"123456", "accept,accept4", "EINVAL EBADF ENOTSOCK ENOSYS", listener},
     {"0123456", "read,recvfrom,readv,recvmsg", "EINTR", plain},
     {"0456", "read,recvfrom,readv,recvmsg", "EAGAIN", plain},
     {"0123456", "read,recvfrom,readv,recvmsg",
@@ -91,7 +92,7 @@ Fault made_of(const Line& line, const std::string& what, const std::string& when
 /// Errors that stay for a while: no spinning, and everyone is served when they are gone.
 void add_lasting(std::vector<Fault>& all, const Line& line, int chapter) {
     const std::string calls = line.calls;
-    if (calls.starts_with("accept")) {
+    if (calls.starts_with("accept") && !line.kind.ends_it) {
         for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"}) {
             all.push_back(made_of(line, std::string("error=") + error, "2+"));
         }
@@ -145,6 +146,7 @@ bool is_sample(const Fault& fault, int chapter) {
     const bool reads = fault.calls.starts_with("read,");
     const bool writes = fault.calls.starts_with("write,");
     if (fault.stops()) return writes && fault.when == "5";
+    if (fault.ends_it) return fault.what == "error=ENOSYS" && fault.when == "2";
     if (fault.what == "signal=SIGCHLD") return reads && fault.when == "2";
     // With threads, others overtake the one that is held up: so there it is done at each call.
     if (fault.what == "delay_exit=20000") return (reads || chapter == 6) && fault.when == "1+3";

@@ -13,6 +13,7 @@ struct Fault {
     bool may_lose = false;    ///< the error is about one connection, so that one may end; otherwise everyone is served
     bool at_stop = false;     ///< the call comes at a stop, so strace stays until then
     bool in_a_worker = false; ///< of chapter 06's first worker only
+    bool ends_it = false;     ///< no call of accept can succeed again: the server says so, delivers, and exits with 1
     std::size_t crowd = 0;    ///< so many more clients are there, so that there is something to run out of
     std::vector<std::string> options; ///< of the server, so that it makes the call at all
 

@@ -179,8 +179,8 @@ int main(int argc, char* argv[]) {
         if (!arguments.few) print(target.name(), table);
         tally.add(table.verdict(), Clock::now() - start,
                   text("faults: ", table.sum().tried(), " tried, ", table.sum().of(Verdict::not_reached),
-                       " not reached in the calls of ", target.name(), table.skipped.empty() ? "" : ": ",
-                       table.skipped));
+                       " not reached in the calls of ", target.name()),
+                  table.skipped.empty() ? "" : "skipped: " + table.skipped);
     }
     return tally.finish();
 }

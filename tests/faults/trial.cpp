@@ -30,12 +30,13 @@ class Injector {
         return count([&](const TraceEvent& event) { return is_hit(event); });
     }
 
-    /// How many SIGTERMs went to the server itself, and not to a child that it has forked.
-    [[nodiscard]] std::size_t signals_to(const std::vector<pid_t>& threads) const {
+    /// Whether it has told the server to stop. (A SIGTERM to a child that the server has forked does not.)
+    [[nodiscard]] bool has_stopped(const std::vector<pid_t>& threads) const {
+        if (fault_.ends_it) return hits() > 0;
         return count([&](const TraceEvent& event) {
-            return event.kind == TraceEvent::Kind::signal && event.name == "SIGTERM" &&
-                   std::find(threads.begin(), threads.end(), event.thread) != threads.end();
-        });
+                   return event.kind == TraceEvent::Kind::signal && event.name == "SIGTERM" &&
+                          std::find(threads.begin(), threads.end(), event.thread) != threads.end();
+               }) > 0;
     }
 
     /// How many bytes all the calls of that name have given: read or write.
@@ -75,8 +76,8 @@ class Injector {
 
     static std::vector<std::string> options(pid_t server, const Fault& fault) {
         const std::string calls = existing(fault.calls);
-        const std::string more =
-            text(fault.no_heap() ? ",brk" : "", fault.stops() || fault.at_stop ? ",read,write" : "");
+        const bool counts_bytes = fault.stops() || fault.ends_it || fault.at_stop;
+        const std::string more = text(fault.no_heap() ? ",brk" : "", counts_bytes ? ",read,write" : "");
         const std::string pid = std::to_string(fault.in_a_worker ? threads(server, fault)[0] : server);
         std::vector<std::string> words{"-qq", "-p", pid, "-e", "trace=" + calls + more};
         words.insert(words.end(), {"-e", "inject=" + calls + ":" + fault.what + ":when=" + fault.when});
@@ -240,8 +241,19 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     return result;
 }
 
-/// SIGTERM at a certain call, while clients talk that take all they are sent. Throws Failed unless the server ends in
-/// good order, and whatever it had read has reached them. strace's record says how much that was.
+/// After a loss of its listener: throws Failed unless it says so and ends with status 1 in time.
+void expect_end_by_lost_listener(RunningServer& server) {
+    const auto ended = server.process().wait(patience);
+    const std::string errors = server.process().standard_error();
+    if (ended && !ended->by_signal && ended->value == 1 && errors.find("the listening socket is lost") < errors.size())
+        return;
+    throw Failed{"failed accept for good", "'the listening socket is lost', and exit status 1",
+                 (ended ? to_string(*ended) : "it goes on") + ", '" + errors + "'"};
+}
+
+/// SIGTERM at a certain call, or a loss of the listener, while clients talk that take all they are sent. Throws Failed
+/// unless the server ends as it should, and whatever it had read has reached them. strace's record says how much that
+/// was.
 TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     const std::vector<pid_t> threads = threads_of(server.pid());
     Injector injector(server.pid(), fault);
@@ -252,27 +264,24 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
             if (takes_all) talkers.emplace_back(server.endpoint(patience), role);
         }
     } catch (const Failed&) {
-        if (injector.signals_to(threads) == 0) throw; // otherwise it has stopped already, and takes nobody any more
+        if (!injector.has_stopped(threads)) throw; // otherwise it has stopped already, and takes nobody any more
     }
     const bool in_time = play(talkers, patience);
     Result lost; // the stop has cut some of them short, which is no fault
     judge(talkers, in_time, lost);
-    const bool told = injector.signals_to(threads) > 0; // or else the call has not come, or only in a child
+    const bool told = injector.has_stopped(threads); // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
-    try {
+    if (told && fault.ends_it) {
+        expect_end_by_lost_listener(server);
+    } else {
         expect_good_end(server);
-    } catch (const Failed&) {
-        // strace counts for each thread, and the second SIGTERM ends a server at once. It excuses no other end.
-        const auto ended = server.process().wait(milliseconds(0));
-        const bool ended_by_it = ended && ended->by_signal && ended->value == SIGTERM;
-        if (!ended_by_it || injector.signals_to(threads) < 2) throw;
-        return {Verdict::not_reached, ""};
     }
     injector.detach();
     if (injector.hits() == 0) return {Verdict::not_reached, ""};
     std::size_t got = 0;
     for (const Talker& one : talkers) got += one.got();
-    expect_delivered(injector.bytes("read"), injector.bytes("write"), got);
+    const std::size_t said = server.process().standard_error().size(); // written, too, but to no client
+    expect_delivered(injector.bytes("read"), injector.bytes("write") - said, got);
     return {Verdict::served, ""};
 }
 
@@ -300,7 +309,7 @@ TrialResult play_and_judge(const Target& target, const Fault& fault) {
         talk(server->endpoint(patience), {line("a first client")}, false);
         static_cast<void>(eventually([&] { return idle(server->pid()).processes == 1; }, milliseconds(500)));
     }
-    if (fault.stops()) return stop_and_judge(*server, fault);
+    if (fault.stops() || fault.ends_it) return stop_and_judge(*server, fault);
     const Idle before = idle(server->pid());
     if (fault.in_a_worker && before.threads < 2) return {Verdict::not_reached, ""};
     Injector injector(server->pid(), fault);

@@ -15,7 +15,7 @@
 #include <set>
 
 #include "common/descriptor_limit.h"
-#include "common/signals.h"
+#include "common/write_all.h"
 #include "tests/cases/case.h"
 #include "tests/servers/excuses.h"
 
@@ -157,7 +157,7 @@ int main(int argc, char* argv[]) {
     if (level < 1 || level > 6) refuse(std::string("LEVEL='") + argv[2] + "' is none of 01 to 06");
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    ignore_sigpipe();
+    ignore_write_signals();
     limit_descriptors(RLIM_INFINITY);
     try_to_start(command);
 

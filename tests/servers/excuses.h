@@ -16,6 +16,7 @@ inline const std::vector<Excuse> excuses = {
     {1, "half a message", "it serves one client at a time", "nothing in"},
     {1, "never-reading client", "it serves one client at a time", "nothing in"},
     {1, "slow request", "it serves one client at a time", "answers for"},
+    {1, "newcomers", "it serves one client at a time", "nothing in"},
     {1, "fifty clients", "it serves one client at a time", "nothing more in"},
     {1, "1,100 clients", "it serves one client at a time", "only 1 answers"},
     {1, "thirty leave at once", "it serves one client at a time", "nothing in"},
@@ -24,6 +25,7 @@ inline const std::vector<Excuse> excuses = {
 
     {3, "never-reading client", "its write waits for the client, and everyone with it", "nothing in"},
     {3, "slow request", "one thread answers one request after the other", "the last one after"},
+    {3, "newcomers", "it takes one newcomer a round, so the 20th waits 20 rounds: some 4 s", "still wait"},
     {3, "1,100 clients", "a set of select's holds descriptors below 1024", "only 1020 answers"},
 
     {4, "slow request", "one thread answers one request after the other", "the last one after"},

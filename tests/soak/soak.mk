@@ -1,13 +1,11 @@
 # A conversation at random: see tests/faults/README.md.
 
+SOAK          := $(BUILD)/tests/soak/soak
+TEST_PROGRAMS += $(SOAK)
+$(SOAK): $(call objects,soak) $(SUPPORT)
+
+### make soak MINUTES=10  clients at random, against all six; SEED=... repeats what has failed
 MINUTES ?= 1
-SOAK := $(BUILD)/tests/soak/soak
-
-$(SOAK): $(call objects,tests/soak) $(SUPPORT)
-	$(call say,link     $@)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
-
-# MINUTES are those of all servers together. SEED=... repeats.
 .PHONY: soak
-soak: $(TESTED) $(SOAK)
-	@$(SOAK) --seconds $(shell expr $(MINUTES) \* 60 / $(words $(TESTED))) $(if $(SEED),--seed $(SEED)) $(foreach one,$(TESTED),$(call server_of,$(one)))
+soak: $(tested) $(SOAK)
+	@$(SOAK) --seconds $(shell expr $(MINUTES) \* 60 / $(words $(tested))) $(if $(SEED),--seed $(SEED)) $(tested)

@@ -137,7 +137,7 @@ std::size_t memory_of(pid_t root) {
     return private_memory(root) + kilobytes * 1024;
 }
 
-bool has_mapped(pid_t pid, const std::string& name) {
+bool has_library(pid_t pid, const std::string& name) {
     std::ifstream maps(folder_of(pid) / "maps");
     for (std::string line; std::getline(maps, line);) {
         if (line.find(name) != std::string::npos) return true;

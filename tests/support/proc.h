@@ -33,8 +33,8 @@ std::size_t private_memory(pid_t pid);
 /// The same and their page tables: all that they have of their own.
 std::size_t memory_of(pid_t pid);
 
-/// Whether it has mapped a file with such a name: a sanitizer's library for one, whose own memory grows.
-bool has_mapped(pid_t pid, const std::string& name);
+/// Whether it has loaded a library whose name contains this: "libtsan"; "san.so" is that of any sanitizer.
+bool has_library(pid_t pid, const std::string& name);
 
 /// A number behind `name` in a file of lines "name: number ..."; 0 when there is no such line.
 std::size_t number_in(const std::string& file, const std::string& name);

@@ -11,33 +11,31 @@ std::vector<std::string> strace(const MemoryFile& record, const std::vector<std:
     return words;
 }
 
-/// Throws Skipped when it is this machine that keeps strace from tracing.
-void expect_allowed(const std::string& said) {
-    for (const char* sign : {"ptrace", "Operation not permitted", "exit status 127"}) {
-        if (said.find(sign) != std::string::npos) throw Skipped{"strace does not work here: " + said};
-    }
-}
-
 RunningServer start(const MemoryFile& record, std::vector<std::string> options, const std::string& program,
                     const std::vector<std::string>& more) {
+    if (!why_no_strace().empty()) throw Skipped{why_no_strace()};
     options.insert(options.end(), {"-D", "-f"});
-    try {
-        return RunningServer(program, more, {}, strace(record, options));
-    } catch (const Failed& failed) {
-        expect_allowed(failed.got);
-        throw;
-    }
+    return RunningServer(program, more, {}, strace(record, options));
 }
 
 } // namespace
+
+const std::string& why_no_strace() {
+    static const std::string why = [] {
+        Process strace({{"strace", "-o", "/dev/null", "true"}});
+        const auto ended = strace.wait(long_enough);
+        if (ended && !ended->by_signal && ended->value == 0) return std::string();
+        if (ended && !ended->by_signal && ended->value == 127) return std::string("strace is not installed");
+        return "strace may not trace here: " + strace.beginning_of_errors();
+    }();
+    return why;
+}
 
 Straced::Straced(const std::vector<std::string>& options, const std::string& program,
                  const std::vector<std::string>& more)
     : server_(start(record_, options, program, more)), strace_(tracer_of(pid())) {
     if (strace_ != 0) return;
-    const std::string said = server_.process().beginning_of_errors();
-    expect_allowed(said);
-    throw Failed{"started " + program + " under strace", "that it is traced", said};
+    throw Failed{"started " + program + " under strace", "that it is traced", server_.process().beginning_of_errors()};
 }
 
 std::string Straced::finish() {
@@ -49,13 +47,11 @@ std::string Straced::finish() {
 
 AttachedStrace::AttachedStrace(const std::vector<std::string>& options, const std::vector<pid_t>& threads)
     : strace_({strace(record_, options)}) {
+    if (!why_no_strace().empty()) throw Skipped{why_no_strace()};
     const auto is_traced = [&](pid_t thread) { return tracer_of(thread) == strace_.pid() || has_ended(thread); };
     const auto attached = [&] { return std::all_of(threads.begin(), threads.end(), is_traced); };
     if (eventually([&] { return attached() || !strace_.running(); }) && attached()) return;
-    const auto ended = strace_.wait(milliseconds(0));
-    const std::string said = text(ended ? to_string(*ended) : "it goes on", "; ", strace_.beginning_of_errors());
-    expect_allowed(said);
-    throw Failed{"attached strace", "that it traces the server", said};
+    throw Failed{"attached strace", "that it traces the server", strace_.beginning_of_errors()};
 }
 
 void AttachedStrace::detach() {

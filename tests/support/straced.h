@@ -7,6 +7,9 @@
 #include "tests/support/memory_file.h"
 #include "tests/support/running_server.h"
 
+/// Why strace cannot trace on this machine; empty when it can. Found out once, by letting it trace `true`.
+const std::string& why_no_strace();
+
 /// One of our servers under strace from its start. The server is our child, and strace is not its parent (-D): so it
 /// ends with this program, come what may.
 class Straced {

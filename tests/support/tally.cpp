@@ -6,13 +6,18 @@
 #include <iostream>
 #include <sstream>
 
-void Tally::add(Verdict verdict, std::chrono::duration<double> took, const std::string& words,
+bool asked_for(const std::string& test) {
+    const char* only = std::getenv("ONLY");
+    return only == nullptr || *only == '\0' || test == only || test.starts_with(std::string(only) + ": ");
+}
+
+void Tally::add(Verdict verdict, std::chrono::duration<double> took, const std::string& name, const std::string& remark,
                 const std::string& more) {
     constexpr std::array<const char*, 3> names{"ok      ", "FAILED  ", "skipped "};
     ++counts_.at(verdict);
     std::ostringstream line;
-    line << names.at(verdict) << std::fixed << std::setprecision(1) << std::setw(4) << took.count() << " s  " << words
-         << '\n'
+    line << names.at(verdict) << std::fixed << std::setprecision(1) << std::setw(4) << took.count() << " s  " << name
+         << (remark.empty() ? "" : " (" + remark + ")") << '\n'
          << more;
     std::cout << line.str() << std::flush;
 }

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <limits>
 #include <new>
@@ -20,6 +21,7 @@ std::atomic<std::size_t> too_much = std::numeric_limits<std::size_t>::max();
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
     void* memory = size < too_much ? std::malloc(size == 0 ? 1 : size) : nullptr;
     held += malloc_usable_size(memory); // 0 for null
+    errno = ECANCELED;                  // malloc(3) may change it, so no code may rely on it afterwards
     return memory;
 }
 

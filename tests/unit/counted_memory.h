@@ -1,4 +1,5 @@
-// How much memory the program holds. Linked into the unit tests, this replaces operator new and delete.
+// How much memory the program holds. Linked into the unit tests, this replaces operator new and delete; new also
+// changes errno.
 #pragma once
 
 #include <cstddef>

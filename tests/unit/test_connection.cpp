@@ -3,29 +3,22 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <string>
-#include <string_view>
+#include <iostream>
 
-#include "common/narrate.h"
-#include "common/piece.h"
-#include "common/signals.h"
+#include "common/write_all.h"
 #include "tests/catch.h"
 #include "tests/support/failed.h"
 #include "tests/support/in_child.h"
 #include "tests/support/tcp_pair.h"
 #include "tests/unit/counted_memory.h"
+#include "tests/unit/socket_pair.h"
 
 namespace {
 
 constexpr milliseconds no_time{0};
 
-/// A connection within the process, without TCP's timing: what has been sent can be received at once. The server's
-/// send buffer is small, a few kilobytes.
+/// A connection within the process, without TCP's timing. The server's send buffer is small, a few kilobytes.
 struct Local {
     Connection connection;
     Fd client;
@@ -44,12 +37,12 @@ struct Local {
         return data;
     }
 
-    /// What the client gets when it takes all there is as soon as it is there, until nothing waits any more.
+    /// What the client gets when it takes all there is as soon as it is there, until nothing is unsent any more.
     std::string receive_rest() {
         std::string all;
-        for (int i = 0; i < 1000 && connection.interest() == Interest::write; ++i) {
+        for (int i = 0; i < 1000 && connection.has_unsent(); ++i) {
             all += receive();
-            connection.on_writable();
+            if (!connection.send_unsent()) throw Failed{"took the rest", "an open connection", "a closed one"};
         }
         return all + receive();
     }
@@ -63,11 +56,8 @@ struct Local {
 };
 
 Local local() {
-    std::array<int, 2> ends{-1, -1};
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
-    const int small = 4096;
-    check(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), "setsockopt");
-    return {Connection(Fd(ends[0])), Fd(ends[1])};
+    SocketPair pair = socket_pair(SOCK_STREAM | SOCK_NONBLOCK, 1);
+    return {Connection(std::move(pair.one)), std::move(pair.other)};
 }
 
 /// Waits for what epoll would report.
@@ -81,13 +71,12 @@ void wait_for(short events, const Connection& connection) {
 TEST_CASE("Connection: sends back what the client sends, and waits for more") {
     TcpPair pair = tcp_pair();
     Connection connection(std::move(pair.server));
-    CHECK(connection.interest() == Interest::read);
     for (const std::string line : {"hello\n", "again\n"}) {
         pair.client.send(line);
         wait_for(POLLIN, connection);
-        connection.on_readable(no_time);
+        CHECK(connection.echo_buffer(no_time));
         CHECK(pair.client.receive(line.size()) == line);
-        CHECK(connection.interest() == Interest::read);
+        CHECK_FALSE(connection.has_unsent());
     }
 }
 
@@ -106,11 +95,9 @@ TEST_CASE("Connection: echoes megabytes to a client that reads late") {
     Child server([&] {
         pair.client.close(); // the forked copy
         Connection connection(std::move(pair.server));
-        while (connection.interest() != Interest::none) {
-            const bool reads = connection.interest() == Interest::read;
-            wait_for(reads ? POLLIN : POLLOUT, connection);
-            if (reads) connection.on_readable(no_time);
-            if (!reads) connection.on_writable();
+        for (bool open = true; open;) {
+            wait_for(connection.has_unsent() ? POLLOUT : POLLIN, connection);
+            open = connection.has_unsent() ? connection.send_unsent() : connection.echo_buffer(no_time);
         }
     });
     pair.server.reset();
@@ -124,238 +111,191 @@ TEST_CASE("Connection: echoes megabytes to a client that reads late") {
     CHECK(server.outcome().ended == "exit status 0");
 }
 
-TEST_CASE("Connection: the client's end of data ends it") {
-    Local pair = local();
-    pair.client.reset();
-    pair.connection.on_readable(no_time);
-    CHECK(pair.connection.interest() == Interest::none);
-}
-
-TEST_CASE("Connection: what was sent before the end of data still comes back") {
+TEST_CASE("Connection: what the client sent before its end of file still comes back; then the client is done") {
     Local pair = local();
     pair.send("last words");
     shutdown(pair.client.get(), SHUT_WR);
-    pair.connection.on_readable(no_time);
-    CHECK(pair.connection.interest() == Interest::read);
+    CHECK(pair.connection.echo_buffer(no_time));
     CHECK(pair.receive() == "last words");
-    pair.connection.on_readable(no_time);
-    CHECK(pair.connection.interest() == Interest::none);
+    CHECK_FALSE(pair.connection.echo_buffer(no_time));
 }
 
-TEST_CASE("Connection: says how much it has read") {
-    Local pair = local();
-    CHECK(pair.connection.on_readable(no_time) == 0); // nothing there: EAGAIN
-    pair.send("hello");
-    CHECK(pair.connection.on_readable(no_time) == 5);
-    pair.client.reset();
-    CHECK(pair.connection.on_readable(no_time) == 0);
-}
-
-TEST_CASE("Connection: closes before its time") {
-    Local pair = local();
-    pair.connection.close();
-    CHECK(pair.connection.fd() == -1);
-    CHECK(pair.receive().empty());
-}
-
-TEST_CASE("Connection: the client's reset ends it") {
-    TcpPair pair = tcp_pair();
-    Connection connection(std::move(pair.server));
-    pair.client.reset();
-    wait_for(POLLIN, connection);
-    connection.on_readable(no_time);
-    CHECK(connection.interest() == Interest::none);
-}
-
-TEST_CASE("Connection: a client that is gone when the answer is sent ends it, and nothing else") {
-    const Outcome child = in_child([] {
-        ignore_sigpipe();
-        Local pair = local();
-        pair.send("hello");
-        pair.client.reset();
-        pair.connection.on_readable(no_time);
-        std::exit(pair.connection.interest() == Interest::none ? 0 : 1);
-    });
-    CHECK(child.ended == "exit status 0");
-}
-
-TEST_CASE("Connection: a reset while bytes wait to be sent ends it") {
+TEST_CASE("Connection: after a reset the client is gone, for a read and for a write") {
     TcpPair pair = tcp_pair(4096);
     const int small = 4096;
     setsockopt(pair.server.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     Connection connection(std::move(pair.server));
-    pair.client.send(std::string(piece_size, 'x'));
-    while (connection.interest() == Interest::read) {
+    const bool unsent = GENERATE(false, true);
+    if (unsent) pair.client.send(std::string(buffer_size, 'x'));
+    while (unsent && !connection.has_unsent()) {
         wait_for(POLLIN, connection);
-        connection.on_readable(no_time);
+        REQUIRE(connection.echo_buffer(no_time));
     }
-    REQUIRE(connection.interest() == Interest::write);
     pair.client.reset();
     wait_for(POLLERR, connection);
-    connection.on_writable();
-    CHECK(connection.interest() == Interest::none);
+    CHECK_FALSE((unsent ? connection.send_unsent() : connection.echo_buffer(no_time)));
 }
 
-TEST_CASE("Connection: keeps what the kernel has no room for, and sends it when there is") {
-    const std::string data = random_bytes(piece_size, 2);
-    Local pair = local();
-    pair.send(data);
-    pair.connection.on_readable(no_time);
-    CHECK(pair.connection.interest() == Interest::write);
-
-    CHECK(difference(data, pair.receive_rest()) == "the same");
-    CHECK(pair.connection.interest() == Interest::read);
+TEST_CASE("Connection: a client that is gone when the answer is sent is done, and nobody is killed") {
+    const Outcome child = in_child([] {
+        ignore_write_signals();
+        verbose = true;
+        Local pair = local();
+        dup2(pair.connection.fd(), 100);
+        pair.connection = Connection(Fd(100));
+        pair.send("hello");
+        pair.client.reset();
+        std::cout << pair.connection.echo_buffer(no_time);
+    });
+    CHECK(child.out == "0");
+    CHECK(child.err == "fd 100: left: Broken pipe\n");
+    CHECK(child.ended == "exit status 0");
 }
 
-TEST_CASE("Connection: a client that takes a little at a time loses nothing either") {
-    const std::string data = random_bytes(piece_size, 3);
+TEST_CASE("Connection: keeps what the kernel has no room for, and sends it in order when there is room") {
+    const std::string data = random_bytes(buffer_size, 2);
+    const auto at_a_time = GENERATE(std::size_t{500}, std::size_t{1 << 20}); // the client takes little or much
     Local pair = local();
     pair.send(data);
-    pair.connection.on_readable(no_time);
+    CHECK(pair.connection.echo_buffer(no_time));
+    CHECK(pair.connection.has_unsent());
 
     std::string back;
     while (back.size() < data.size()) {
-        const std::string more = pair.receive(500);
+        const std::string more = pair.receive(at_a_time);
         REQUIRE_FALSE(more.empty());
         back += more;
-        if (pair.connection.interest() == Interest::write) pair.connection.on_writable();
+        if (pair.connection.has_unsent()) CHECK(pair.connection.send_unsent());
     }
-    CHECK(pair.connection.interest() == Interest::read);
+    CHECK_FALSE(pair.connection.has_unsent());
     CHECK(difference(data, back) == "the same");
 }
 
-TEST_CASE("Connection: keeps piece after piece") {
+TEST_CASE("Connection: keeps a whole buffer when there is no room at all, and loses nothing while there is none") {
+    Local pair = local();
+    const std::string before(buffer_size, 'b'); // it fills the kernel's buffer
+    const auto filled = static_cast<std::size_t>(write(pair.connection.fd(), before.data(), before.size()));
+    const std::string data = random_bytes(10000, 3);
+    pair.send(data);
+    CHECK(pair.connection.echo_buffer(no_time));
+    for (int i = 0; i < 3; ++i) CHECK(pair.connection.send_unsent());
+    CHECK(pair.connection.has_unsent());
+    CHECK(difference(before.substr(0, filled) + data, pair.receive_rest()) == "the same");
+}
+
+TEST_CASE("Connection: keeps one buffer after the other") {
     Local pair = local();
     for (std::uint64_t seed = 4; seed < 7; ++seed) {
         const std::string data = random_bytes(20000, seed);
         pair.send(data);
-        pair.connection.on_readable(no_time);
-        REQUIRE(pair.connection.interest() == Interest::write);
+        CHECK(pair.connection.echo_buffer(no_time));
+        REQUIRE(pair.connection.has_unsent());
         CHECK(difference(data, pair.receive_rest()) == "the same");
     }
 }
 
-TEST_CASE("Connection: never holds more than a piece") {
+TEST_CASE("Connection: reads one buffer of 64 KiB, and says whether it was full") {
+    STATIC_REQUIRE(buffer_size == 65536);
     Local pair = local();
-    pair.send(std::string(2 * piece_size, 'x'));
-    pair.connection.on_readable(no_time);
-    CHECK(pair.unread() == piece_size);
-    CHECK(pair.connection.interest() == Interest::write);
+    CHECK_FALSE(pair.connection.filled_buffer());
+    pair.send(std::string(2 * buffer_size + 5, 'x'));
+    for (const std::size_t unread : {buffer_size + 5, std::size_t{5}, std::size_t{0}}) {
+        CHECK(pair.connection.echo_buffer(no_time));
+        CHECK(pair.unread() == unread);
+        CHECK(pair.connection.filled_buffer() == (unread > 0));
+        pair.receive_rest();
+    }
+}
 
-    pair.connection.on_writable(); // no room; and as long as bytes wait, no more is read
-    CHECK(pair.unread() == piece_size);
-    CHECK_FALSE(pair.receive().empty());
-    pair.connection.on_writable();
-    CHECK(pair.unread() == piece_size);
+TEST_CASE("Connection: does nothing when there is no input after all") {
+    Local pair = local();
+    pair.send(std::string(buffer_size, 'x'));
+    CHECK(pair.connection.echo_buffer(no_time));
+    pair.receive_rest();
+    CHECK(pair.connection.echo_buffer(no_time));
+    CHECK_FALSE(pair.connection.filled_buffer());
+    CHECK_FALSE(pair.connection.has_unsent());
+    CHECK(pair.receive().empty());
+}
+
+TEST_CASE("Connection: must not be read from while bytes are unsent") {
+    const Outcome child = in_child([] {
+        Local pair = local();
+        pair.send(std::string(buffer_size, 'x'));
+        std::cout << pair.connection.echo_buffer(no_time) << std::flush;
+        std::cout << pair.connection.echo_buffer(no_time) << std::flush;
+    });
+    CHECK(child.out == "1");
+    CHECK(child.ended == "ended by signal Aborted");
 }
 
 TEST_CASE("Connection: has memory for unsent bytes only while there are any") {
     Local pair = local();
-    pair.send(std::string(piece_size, 'x'));
+    pair.send(std::string(buffer_size, 'x'));
     const std::size_t idle = memory_held(); // no assertions meanwhile: they need memory, too
-    pair.connection.on_readable(no_time);
+    const bool open = pair.connection.echo_buffer(no_time);
     const std::size_t waiting = memory_held();
     pair.receive_rest();
     const std::size_t idle_again = memory_held();
 
-    CHECK(waiting - idle > piece_size / 2);
-    CHECK(waiting - idle <= piece_size + 4096);
-    CHECK(pair.connection.interest() == Interest::read);
+    CHECK(open);
+    CHECK(waiting - idle > buffer_size / 2);
+    CHECK(waiting - idle <= buffer_size + 4096);
+    CHECK_FALSE(pair.connection.has_unsent());
     CHECK(idle_again == idle);
 }
 
 TEST_CASE("Connection: needs no memory for a client that takes its data") {
     Local pair = local();
     pair.send("hello");
+    bool open = false;
     {
         const NoMemoryFor anything(1);
-        pair.connection.on_readable(no_time);
+        open = pair.connection.echo_buffer(no_time);
     }
-    CHECK(pair.connection.interest() == Interest::read);
+    CHECK(open);
     CHECK(pair.receive() == "hello");
 }
 
-TEST_CASE("Connection: without memory for the unsent bytes it ends, and nothing else does") {
-    Local pair = local();
-    pair.send(std::string(piece_size, 'x'));
-    {
-        const NoMemoryFor as_much(1000);
-        pair.connection.on_readable(no_time);
-    }
-    CHECK(pair.connection.interest() == Interest::none);
-}
-
-TEST_CASE("Connection: does nothing when there is no input after all") {
-    Local pair = local();
-    pair.connection.on_readable(no_time);
-    CHECK(pair.connection.interest() == Interest::read);
-    CHECK(pair.receive().empty());
-}
-
-TEST_CASE("Connection: keeps everything when there is no room after all") {
-    const std::string data = random_bytes(piece_size, 8);
-    Local pair = local();
-    pair.send(data);
-    pair.connection.on_readable(no_time);
-    for (int i = 0; i < 3; ++i) {
-        pair.connection.on_writable();
-        CHECK(pair.connection.interest() == Interest::write);
-    }
-    CHECK(difference(data, pair.receive_rest()) == "the same");
-}
-
-TEST_CASE("Connection: does nothing when there is room and nothing waits") {
-    Local pair = local();
-    pair.connection.on_writable();
-    CHECK(pair.connection.interest() == Interest::read);
-    CHECK(pair.receive().empty());
-    pair.send("hello");
-    pair.connection.on_readable(no_time);
-    CHECK(pair.receive() == "hello");
+TEST_CASE("Connection: without memory for its unsent bytes the client is lost, and nothing else is") {
+    const Outcome child = in_child([] {
+        verbose = true;
+        Local pair = local();
+        pair.send(std::string(buffer_size, 'x'));
+        const NoMemoryFor as_much(buffer_size / 2);
+        std::cout << pair.connection.echo_buffer(no_time);
+    });
+    CHECK(child.out == "0");
+    CHECK_THAT(child.err, ContainsSubstring(": left: no memory for its unsent bytes\n"));
+    CHECK(child.ended == "exit status 0");
 }
 
 TEST_CASE("Connection: thinks before it answers") {
     Local pair = local();
     pair.send("hello");
     const auto start = Clock::now();
-    pair.connection.on_readable(milliseconds(20));
+    CHECK(pair.connection.echo_buffer(milliseconds(20)));
     CHECK(Clock::now() - start >= milliseconds(20));
     CHECK(pair.receive() == "hello");
 }
 
-TEST_CASE("Connection: tells what it does") {
+TEST_CASE("Connection: narrates what it does") {
     const Outcome child = in_child([] {
         verbose = true;
         Local pair = local();
-        const int fd = pair.connection.fd();
-        dup2(fd, 100);
+        dup2(pair.connection.fd(), 100);
         pair.connection = Connection(Fd(100));
         pair.send("hello");
-        pair.connection.on_readable(no_time);
-        shutdown(pair.client.get(), SHUT_WR);
-        pair.connection.on_readable(no_time);
-    });
-    CHECK(child.err == "fd 100: echoed 5 of 5 bytes\nfd 100:  left: it closed\n");
-}
-
-TEST_CASE("Connection: tells what it keeps") {
-    const Outcome child = in_child([] {
-        verbose = true;
-        Local pair = local();
-        pair.send(std::string(piece_size, 'x'));
-        pair.connection.on_readable(no_time);
+        std::cout << pair.connection.echo_buffer(no_time);
+        std::cout << pair.receive();
+        pair.send(std::string(buffer_size, 'x'));
+        std::cout << pair.connection.echo_buffer(no_time);
         pair.receive_rest();
+        shutdown(pair.client.get(), SHUT_WR);
+        std::cout << pair.connection.echo_buffer(no_time);
     });
-    CHECK(child.err.find(" of 65536 bytes\n") != std::string::npos);
-    CHECK(child.err.find(": send buffer full, ") != std::string::npos);
-    CHECK(child.err.ends_with(" bytes more, 0 still kept\n"));
-}
-
-TEST_CASE("Connections: an element stays where it is while others come and go") {
-    // epoll keeps pointers to them.
-    Connections connections;
-    Connection* first = &connections.emplace(-1, Fd()).first->second;
-    for (int i = 0; i < 1000; ++i) connections.emplace(i, Fd());
-    for (int i = 0; i < 1000; i += 2) connections.erase(i);
-    CHECK(&connections.at(-1) == first);
+    CHECK(child.out == "1hello10");
+    CHECK(child.err.starts_with("fd 100: echoed 5 of 5 bytes\nfd 100: echoed "));
+    CHECK_THAT(child.err, ContainsSubstring(" of 65536 bytes\nfd 100: room for "));
+    CHECK(child.err.ends_with(" more bytes, 0 still unsent\nfd 100: left: it closed\n"));
 }

@@ -1,11 +1,16 @@
 #include "common/fd.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
+#include <iostream>
 #include <type_traits>
 #include <utility>
 
 #include "tests/catch.h"
+#include "tests/support/in_child.h"
+#include "tests/support/process.h"
 
 namespace {
 
@@ -15,6 +20,15 @@ int open_something() {
 
 bool is_open(int number) {
     return fcntl(number, F_GETFD) != -1;
+}
+
+/// Whether reading and writing there is reading and writing /dev/null.
+bool is_null_device(int number) {
+    struct stat null {};
+    struct stat there {};
+    stat("/dev/null", &null);
+    return fstat(number, &there) == 0 && there.st_rdev == null.st_rdev && S_ISCHR(there.st_mode) &&
+           (fcntl(number, F_GETFL) & O_ACCMODE) == O_RDWR;
 }
 
 } // namespace
@@ -75,7 +89,7 @@ TEST_CASE("Fd: a move hands the descriptor over and leaves nothing behind") {
     CHECK(is_open(number));
 }
 
-TEST_CASE("Fd: a move onto another one closes what that one had") {
+TEST_CASE("Fd: a move onto another one closes immediately what that one had") {
     Fd fd(open_something());
     const int before = fd.get();
     Fd other(open_something());
@@ -83,6 +97,7 @@ TEST_CASE("Fd: a move onto another one closes what that one had") {
     fd = std::move(other);
     CHECK_FALSE(is_open(before));
     CHECK(is_open(after));
+    CHECK_FALSE(other);
 }
 
 TEST_CASE("Fd: a move onto itself changes nothing") {
@@ -94,7 +109,7 @@ TEST_CASE("Fd: a move onto itself changes nothing") {
     CHECK(is_open(number));
 }
 
-TEST_CASE("Fd: reset closes at once, and only once") {
+TEST_CASE("Fd: reset closes immediately, and only once") {
     int number = -1;
     Fd next;
     {
@@ -110,4 +125,38 @@ TEST_CASE("Fd: reset closes at once, and only once") {
         CHECK(is_open(number));
     }
     CHECK(is_open(number));
+}
+
+TEST_CASE("fill_standard_descriptors: opens /dev/null as each of 0, 1 and 2 that is closed, and nothing else") {
+    const int closed = GENERATE(range(0, 8)); // a bit for each
+    CAPTURE(closed);
+    const Outcome child = in_child([&] {
+        const Fd out(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+        dup2(STDOUT_FILENO, STDIN_FILENO);
+        const std::size_t open_before = open_descriptors(getpid());
+        for (int fd = 0; fd <= 2; ++fd) {
+            if ((closed >> fd & 1) != 0) close(fd);
+        }
+        fill_standard_descriptors();
+        int filled = 0;
+        for (int fd = 0; fd <= 2; ++fd) filled |= is_null_device(fd) ? 1 << fd : 0;
+        const bool as_many = open_descriptors(getpid()) == open_before;
+        dup2(out.get(), STDOUT_FILENO);
+        std::cout << filled << (as_many ? "" : ", and others are open");
+    });
+    CHECK(child.out == std::to_string(closed));
+}
+
+TEST_CASE("fill_standard_descriptors: says that it cannot") {
+    const Outcome child = in_child([] {
+        const rlimit two{2, 2};
+        setrlimit(RLIMIT_NOFILE, &two);
+        close(STDERR_FILENO);
+        try {
+            fill_standard_descriptors();
+        } catch (const std::system_error& error) {
+            std::cout << error.what();
+        }
+    });
+    CHECK(child.out == "open /dev/null: Too many open files");
 }

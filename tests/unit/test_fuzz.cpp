@@ -110,8 +110,8 @@ void parse(std::vector<std::string> arguments) {
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     int workers = 4;
-    const NumberOption own[] = {{"read-workers", "threads that read", 1, 256, &workers}};
-    const Options options = parse_options(static_cast<int>(arguments.size()), argv.data(), own);
+    const Options options = parse_options(static_cast<int>(arguments.size()), argv.data(),
+                                          {{"read-workers", 1, 256, &workers, "threads that read"}});
     const bool in_range = options.think.count() >= 0 && options.backlog >= 0 && workers >= 1 && workers <= 256;
     std::cout << (in_range ? "accepted" : "out of range");
 }

@@ -1,9 +1,8 @@
 #include "common/options.h"
 
-#include <algorithm>
+#include <fcntl.h>
+
 #include <iostream>
-#include <string>
-#include <vector>
 
 #include "tests/catch.h"
 #include "tests/support/failed.h"
@@ -23,10 +22,10 @@ Outcome parse(Arguments arguments) {
         argv.push_back(nullptr);
 
         int workers = 4;
-        const NumberOption own[] = {{"read-workers", "threads that read", 1, 256, &workers}};
-        const Options options = parse_options(static_cast<int>(arguments.size()), argv.data(), own);
-        std::cout << to_string(options.address) << " backlog " << options.backlog << " think " << options.think.count()
-                  << " verbose " << options.verbose << " workers " << workers;
+        const Options options = parse_options(static_cast<int>(arguments.size()), argv.data(),
+                                              {{"read-workers", 1, 256, &workers, "N  threads that read (default 4)"}});
+        std::cout << options.address << " backlog " << options.backlog << " think " << options.think.count()
+                  << " verbose " << verbose << " workers " << workers << '.';
     });
 }
 
@@ -52,22 +51,21 @@ std::string wrong(const Arguments& arguments) {
 using Catch::Matchers::StartsWith;
 
 TEST_CASE("parse_options: has defaults") {
-    CHECK(good({}) == text("127.0.0.1:7007 backlog ", SOMAXCONN, " think 0 verbose 0 workers 4"));
+    CHECK(good({}) == text("127.0.0.1:7007 backlog ", SOMAXCONN, " think 0 verbose 0 workers 4."));
 }
 
-TEST_CASE("parse_options: takes every option, its value behind a space or behind '='") {
-    const std::string all = "127.0.0.2:8080 backlog 16 think 250 verbose 1 workers 8";
+TEST_CASE("parse_options: takes every option, its value behind a space or behind '=', in any order") {
+    const std::string all = "127.0.0.2:8080 backlog 16 think 250 verbose 1 workers 8.";
     CHECK(good({"--host", "127.0.0.2", "--port", "8080", "--backlog", "16", "--think", "250", "--verbose",
                 "--read-workers", "8"}) == all);
-    CHECK(good({"--host=127.0.0.2", "--port=8080", "--backlog=16", "--think=250", "--verbose", "--read-workers=8"}) ==
+    CHECK(good({"--verbose", "--read-workers=8", "--think=250", "--backlog=16", "--port=8080", "--host=127.0.0.2"}) ==
           all);
-    CHECK(good({"--verbose", "--read-workers=8", "--think", "250", "--backlog=16", "--port", "8080", "--host",
-                "127.0.0.2"}) == all);
 }
 
 TEST_CASE("parse_options: listens on IPv6 just the same") {
     CHECK_THAT(good({"--host", "::1"}), StartsWith("[::1]:7007 "));
     CHECK_THAT(good({"--host=::", "--port=0"}), StartsWith("[::]:0 "));
+    CHECK_THAT(good({"--host=fe80::1%lo"}), StartsWith("[fe80::1%lo]:7007 "));
 }
 
 TEST_CASE("parse_options: the last one counts") {
@@ -75,94 +73,89 @@ TEST_CASE("parse_options: the last one counts") {
 }
 
 TEST_CASE("parse_options: takes the least and the most that is allowed, and no more") {
-    CHECK_THAT(good({"--port", "0"}), StartsWith("127.0.0.1:0 "));
-    CHECK_THAT(good({"--port", "65535"}), StartsWith("127.0.0.1:65535 "));
-    CHECK(wrong({"--port", "-1"}) == "--port '-1': allowed is a whole number from 0 to 65535\n");
-    CHECK(wrong({"--port", "65536"}) == "--port '65536': allowed is a whole number from 0 to 65535\n");
-
-    CHECK(good({"--backlog", "0"}).find(" backlog 0 ") != std::string::npos);
-    CHECK(good({"--backlog", "65535"}).find(" backlog 65535 ") != std::string::npos);
-    CHECK_THAT(wrong({"--backlog", "-1"}), StartsWith("--backlog '-1': allowed is "));
-    CHECK_THAT(wrong({"--backlog", "65536"}), StartsWith("--backlog '65536': allowed is "));
-
-    CHECK(good({"--think", "3600000"}).find(" think 3600000 ") != std::string::npos);
-    CHECK_THAT(wrong({"--think", "-1"}), StartsWith("--think '-1': allowed is "));
-    CHECK_THAT(wrong({"--think", "3600001"}), StartsWith("--think '3600001': allowed is "));
-
-    CHECK(good({"--read-workers", "1"}).ends_with(" workers 1"));
-    CHECK(good({"--read-workers", "256"}).ends_with(" workers 256"));
-    CHECK(wrong({"--read-workers", "0"}) == "--read-workers '0': allowed is a whole number from 1 to 256\n");
-    CHECK(wrong({"--read-workers=257"}) == "--read-workers '257': allowed is a whole number from 1 to 256\n");
+    struct Range {
+        std::string option;
+        std::string shown; ///< what stands before its value above
+        int least;
+        int most;
+    };
+    const auto range = GENERATE(Range{"--port", "127.0.0.1:", 0, 65535}, Range{"--backlog", " backlog ", 0, 65535},
+                                Range{"--think", " think ", 0, 3600000}, Range{"--read-workers", " workers ", 1, 256});
+    for (const int value : {range.least, range.most}) {
+        CHECK_THAT(good({range.option, std::to_string(value)}), ContainsSubstring(text(range.shown, value)));
+    }
+    for (const int value : {range.least - 1, range.most + 1}) {
+        CHECK(wrong({range.option, std::to_string(value)}) == text(range.option, " '", value,
+                                                                   "': allowed is a whole number from ", range.least,
+                                                                   " to ", range.most, "\n"));
+    }
 }
 
 TEST_CASE("parse_options: refuses what is not a whole number through and through") {
-    const std::string value = GENERATE("", " 80", "80 ", "+80", "0x50", "8e3", "80.0", "80,", "eighty", "-",
+    const std::string value = GENERATE("", " 80", "80 ", "+80", "0x50", "8e3", "80.0", "80,", "=80", "eighty", "-",
                                        "--verbose", "99999999999999999999", "-99999999999999999999", "4294967376");
-    CHECK(wrong({"--port", value}) == "--port '" + value + "': allowed is a whole number from 0 to 65535\n");
+    const std::string complaint = "--port '" + value + "': allowed is a whole number from 0 to 65535\n";
+    CHECK(wrong({"--port", value}) == complaint);
+    CHECK(wrong({"--port=" + value}) == complaint);
 }
 
 TEST_CASE("parse_options: refuses host names and everything else that is no address") {
-    const std::string value = GENERATE("", "localhost", "127.0.0.1:7007", "[::1]", " 127.0.0.1", "256.0.0.1");
-    CHECK(wrong({"--host", value}) == "--host '" + value + "': allowed is an IPv4 or IPv6 address, no name\n");
+    const std::string value =
+        GENERATE("", "localhost", "127.0.0.1:7007", "[::1]", " 127.0.0.1", "256.0.0.1", "0", "127.1", "*");
+    const std::string complaint = "--host '" + value + "': allowed is an IPv4 or IPv6 address, no name\n";
+    CHECK(wrong({"--host", value}) == complaint);
+    CHECK(wrong({"--host=" + value}) == complaint);
 }
 
-TEST_CASE("parse_options: refuses wrong values behind '=' just the same") {
-    CHECK(wrong({"--port="}) == "--port '': allowed is a whole number from 0 to 65535\n");
-    CHECK(wrong({"--port=80 "}) == "--port '80 ': allowed is a whole number from 0 to 65535\n");
-    CHECK(wrong({"--port==80"}) == "--port '=80': allowed is a whole number from 0 to 65535\n");
-    CHECK(wrong({"--host="}) == "--host '': allowed is an IPv4 or IPv6 address, no name\n");
-    CHECK(wrong({"--host=localhost"}) == "--host 'localhost': allowed is an IPv4 or IPv6 address, no name\n");
+TEST_CASE("parse_options: says that a value is missing, or one too many") {
+    CHECK(wrong({"--host"}) == "--host: needs a value; --help says which\n");
+    CHECK(wrong({"--verbose", "--read-workers"}) == "--read-workers: needs a value; --help says which\n");
+    CHECK(wrong({"--verbose=1"}) == "--verbose=1: takes no value\n");
+    CHECK(wrong({"--help="}) == "--help=: takes no value\n");
 }
 
-TEST_CASE("parse_options: says what value is missing") {
-    CHECK(wrong({"--host"}) == "--host: needs a value: an IPv4 or IPv6 address\n");
-    CHECK(wrong({"--verbose", "--port"}) == "--port: needs a value: a whole number from 0 to 65535\n");
-    CHECK(wrong({"--read-workers"}) == "--read-workers: needs a value: a whole number from 1 to 256\n");
-}
-
-TEST_CASE("parse_options: refuses what it does not know, and names all that is allowed") {
-    const std::string argument = GENERATE("--prot", "--prot=80", "-p", "-h", "--", "7007", "127.0.0.1", "port",
-                                          "--PORT", "--verbose=1", "--help=1", "--write-workers");
-    CHECK(wrong({argument}) ==
-          argument + ": no such option; allowed are --host --port --backlog --think --read-workers --verbose --help\n");
-}
-
-TEST_CASE("parse_options: refuses an empty argument") {
-    CHECK(wrong({""}).find("no such option; allowed are --host ") != std::string::npos);
+// Left alone, getopt_long takes the beginning of a name, skips a surplus word, and says things of its own.
+TEST_CASE("parse_options: refuses what it does not know, wherever it is, and names all that is allowed") {
+    const std::string argument =
+        GENERATE("--prot", "--prot=80", "--write-workers", "--PORT", "-port", "-p", "-h",    // unknown
+                 "--por", "--por=80", "--verb", "--hel", "--read", "--h", "--read-worker=8", // abbreviated
+                 "more", "port", "7007", "127.0.0.1", "-", "--", "--=80", "");               // surplus
+    const std::string complaint =
+        argument + ": no such option; allowed are --host --verbose --help --port --backlog --think --read-workers\n";
+    CHECK(wrong({argument}) == complaint);
+    CHECK(wrong({argument, "--verbose", "--port", "7007"}) == complaint);
+    CHECK(wrong({"--verbose", "--port", "7007", argument}) == complaint);
 }
 
 TEST_CASE("parse_options: says it in one line, whatever was typed") {
-    CHECK_THAT(wrong({"--port", "80\n\033[2J"}), StartsWith("--port '80??[2J': allowed is"));
+    CHECK_THAT(wrong({"--port", "80\n\033[2J\x7f"}), StartsWith("--port '80??[2J?': allowed is"));
     CHECK_THAT(wrong({"--two\nlines"}), StartsWith("--two?lines: no such option"));
+    CHECK_THAT(wrong({"--größe"}), StartsWith("--größe: no such option"));
 }
 
-TEST_CASE("parse_options: stops at what is wrong, wherever it stands") {
-    CHECK_THAT(wrong({"--port", "7007", "--verbose", "more"}), StartsWith("more: no such option"));
+TEST_CASE("parse_options: stops at the first that is wrong") {
     CHECK_THAT(wrong({"--port", "x", "--help"}), StartsWith("--port 'x': "));
+    CHECK_THAT(wrong({"--port", "x", "more"}), StartsWith("--port 'x': "));
 }
 
 TEST_CASE("parse_options: --help names every option with its default, and is no failure") {
     const Outcome help = parse({"--help"});
     CHECK(help.ended == "exit status 0");
     CHECK(help.err.empty());
-    CHECK(help.out.find("usage: ./server ") != std::string::npos);
-    for (const std::string name : {"host", "port", "backlog", "think", "read-workers", "verbose", "help"}) {
-        CAPTURE(name);
-        CHECK(help.out.find("\n  --" + name + " ") != std::string::npos);
+    for (const std::string part : {"usage: ./server\n", "\n  --host ADDRESS ", "\n  --verbose ", "\n  --help ",
+                                   "\n  --port N ", "\n  --backlog N ", "\n  --think N ", "\n  --read-workers N ",
+                                   "(default 127.0.0.1)", "(default 7007)", "threads that read (default 4)\n"}) {
+        CHECK_THAT(help.out, ContainsSubstring(part));
     }
-    CHECK(help.out.find("(default 127.0.0.1)") != std::string::npos);
-    CHECK(help.out.find("(default 7007)") != std::string::npos);
-    CHECK(help.out.find("threads that read (default 4)") != std::string::npos);
 }
 
-TEST_CASE("parse_options: --help keeps the longest option apart from its meaning") {
-    const Outcome help = in_child([] {
+TEST_CASE("parse_options: --help that cannot be printed is a failure") {
+    const Outcome child = in_child([] {
+        dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
         std::string program = "./server";
-        std::string option = "--help";
-        char* argv[] = {program.data(), option.data(), nullptr};
-        int number = 2;
-        const NumberOption longest[] = {{"write-workers", "threads that send", 1, 256, &number}};
-        parse_options(2, argv, longest);
+        std::string help = "--help";
+        char* argv[] = {program.data(), help.data(), nullptr};
+        parse_options(2, argv);
     });
-    CHECK(help.out.find("\n  --write-workers N ") != std::string::npos);
+    CHECK(child.err == "thrown: write standard output: No space left on device\n");
 }

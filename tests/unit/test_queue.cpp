@@ -12,104 +12,93 @@
 #include "tests/catch.h"
 #include "tests/support/in_child.h"
 #include "tests/support/process.h"
+#include "tests/unit/counted_memory.h"
 
 namespace {
 
-/// What is queued.
-struct Item {
-    explicit Item(int number) : value(number) {}
-    int value;
-    Item* next = nullptr;
-};
-
-/// The value of what `pop` gives; -1 for nothing.
-int popped(Queue<Item>& queue) {
-    const Item* const item = queue.pop();
-    return item != nullptr ? item->value : -1;
+/// Pushes each of the items.
+void push(Queue<int>& queue, std::initializer_list<int*> items) {
+    for (int* item : items) {
+        if (!queue.push(*item)) std::cout << "not pushed: " << *item;
+    }
 }
 
-/// Three threads that wait in `pop`, and count what it gives them.
+/// What `pop` returns; -1 for null.
+int popped(Queue<int>& queue) {
+    const int* const item = queue.pop();
+    return item != nullptr ? *item : -1;
+}
+
+/// Three threads that wait in `pop`, and count what it returns to them.
 class Waiting {
   public:
-    explicit Waiting(Queue<Item>& queue) {
+    explicit Waiting(Queue<int>& queue) {
         for (std::atomic<pid_t>& tid : tids_) {
             threads_.emplace_back([this, &queue, &tid] {
                 tid = gettid();
-                ++(queue.pop() != nullptr ? items : nothings);
+                ++(queue.pop() != nullptr ? items : nulls);
             });
         }
         const auto waits = [](const std::atomic<pid_t>& tid) { return tid != 0 && process_state(tid) == 'S'; };
-        wait_until("that all wait", [&] { return std::all_of(tids_.begin(), tids_.end(), waits); });
+        if (!eventually([&] { return std::all_of(tids_.begin(), tids_.end(), waits); })) std::cout << "nobody waits";
     }
-    ~Waiting() { join(); }
+    ~Waiting() {
+        for (std::thread& thread : threads_) thread.join();
+        std::cout << items << " items, " << nulls << " nulls";
+    }
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
 
-    void join() {
-        for (std::thread& thread : threads_) thread.join();
-        threads_.clear();
-    }
-
     std::atomic<int> items = 0;
-    std::atomic<int> nothings = 0;
+    std::atomic<int> nulls = 0;
 
   private:
     std::array<std::atomic<pid_t>, 3> tids_{};
     std::vector<std::thread> threads_;
 };
 
+int one = 1;
+int two = 2;
+int three = 3;
+
 } // namespace
 
-TEST_CASE("Queue: first in, first out") {
-    Queue<Item> queue;
-    Item one(1);
-    Item two(2);
-    Item three(3);
-    queue.push(one);
-    queue.push(two);
+TEST_CASE("Queue: first in, first out, also after it was empty") {
+    Queue<int> queue;
+    push(queue, {&one, &two});
     CHECK(popped(queue) == 1);
-    queue.push(three);
+    push(queue, {&three});
     CHECK(popped(queue) == 2);
+    CHECK(popped(queue) == 3);
+    push(queue, {&three, &one});
+    CHECK(popped(queue) == 3);
+    CHECK(popped(queue) == 1);
+}
+
+TEST_CASE("Queue: without memory a push is refused, and what was pushed before is still there") {
+    Queue<int> queue;
+    std::vector<int> items(1000);
+    for (std::size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int>(i);
+    std::size_t pushed = 0;
+    {
+        const NoMemoryFor anything(1); // no assertions meanwhile
+        while (pushed < items.size() && queue.push(items[pushed])) ++pushed;
+    }
+    REQUIRE(pushed < items.size());
+    push(queue, {&three});
+    for (std::size_t i = 0; i < pushed; ++i) REQUIRE(popped(queue) == static_cast<int>(i));
     CHECK(popped(queue) == 3);
 }
 
-TEST_CASE("Queue: emptied, it begins anew, with the same items") {
-    Queue<Item> queue;
-    Item one(1);
-    Item two(2);
-    queue.push(one);
-    CHECK(popped(queue) == 1);
-    queue.push(two);
-    queue.push(one);
-    CHECK(popped(queue) == 2);
-    CHECK(popped(queue) == 1);
-}
+// What might wait forever does so in a child.
 
-TEST_CASE("Queue: gives all that is queued at once") {
-    Queue<Item> queue;
-    Item one(1);
-    Item two(2);
-    CHECK(queue.take_all() == nullptr);
-    queue.push(one);
-    queue.push(two);
-    const Item* const first = queue.take_all();
-    REQUIRE(first == &one);
-    REQUIRE(first->next == &two);
-    CHECK(first->next->next == nullptr);
-    CHECK(queue.take_all() == nullptr);
-}
-
-// What might wait for ever does so in a child.
-
-TEST_CASE("Queue: closed, it gives nothing any more") {
+TEST_CASE("Queue: closed, it returns null from then on") {
     const Outcome child = in_child([] {
-        Queue<Item> queue;
-        Item one(1);
-        Item two(2);
-        queue.push(one);
+        Queue<int> queue;
+        push(queue, {&one});
         queue.close();
         std::cout << popped(queue);
-        queue.push(two);
+        push(queue, {&two});
         std::cout << popped(queue);
         queue.close();
         std::cout << popped(queue);
@@ -117,36 +106,23 @@ TEST_CASE("Queue: closed, it gives nothing any more") {
     CHECK(child.out == "-1-1-1");
 }
 
-TEST_CASE("Queue: wake wakes one who waits, and who was woken wakes the next") {
+TEST_CASE("Queue: as many threads wake as there are items") {
     const Outcome child = in_child([] {
-        Queue<Item> queue;
-        Item one(1);
-        Item two(2);
-        Item three(3);
-        Waiting waiting(queue);
-        queue.wake(); // for nothing
-        queue.push(one);
-        queue.wake();
-        wait_until("that the first is taken", [&] { return waiting.items == 1; });
-        queue.push(two);
-        queue.push(three);
-        queue.wake();
-        waiting.join();
-        std::cout << waiting.items << " items, " << waiting.nothings << " nothings";
+        Queue<int> queue;
+        const Waiting waiting(queue);
+        push(queue, {&one, &two, &three}); // faster than the first thread wakes up
     });
-    CHECK(child.out == "3 items, 0 nothings");
+    CHECK(child.out == "3 items, 0 nulls");
     CHECK(child.err.empty());
 }
 
-TEST_CASE("Queue: close wakes all who wait") {
+TEST_CASE("Queue: close wakes all threads that wait") {
     const Outcome child = in_child([] {
-        Queue<Item> queue;
-        Waiting waiting(queue);
+        Queue<int> queue;
+        const Waiting waiting(queue);
         queue.close();
-        waiting.join();
-        std::cout << waiting.items << " items, " << waiting.nothings << " nothings";
     });
-    CHECK(child.out == "0 items, 3 nothings");
+    CHECK(child.out == "0 items, 3 nulls");
     CHECK(child.err.empty());
 }
 
@@ -154,36 +130,29 @@ TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by
     const Outcome child = in_child([] {
         constexpr int producers = 4;
         constexpr int each = 5000;
-        Queue<Item> queue;
-        std::vector<Item> items;
-        items.reserve(producers * each);
-        for (int i = 0; i < producers * each; ++i) items.emplace_back(i);
+        Queue<int> queue;
+        std::vector<int> items(producers * each);
+        for (std::size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int>(i);
 
+        std::atomic<int> left = producers * each;
         std::array<std::vector<int>, 4> popped;
-        std::vector<std::thread> consuming;
+        std::vector<std::thread> threads;
         for (std::vector<int>& mine : popped) {
-            consuming.emplace_back([&queue, &mine] {
-                for (;;) {
-                    const int item = queue.pop()->value;
-                    if (item < 0) return;
-                    mine.push_back(item);
+            threads.emplace_back([&] {
+                while (const int* const item = queue.pop()) {
+                    mine.push_back(*item);
+                    if (--left == 0) queue.close();
                 }
             });
         }
-        std::vector<std::thread> producing;
         for (int producer = 0; producer < producers; ++producer) {
-            producing.emplace_back([&queue, &items, producer] {
+            threads.emplace_back([&queue, &items, producer] {
                 for (int i = 0; i < each; ++i) {
-                    queue.push(items[static_cast<std::size_t>(producer * each + i)]);
-                    queue.wake();
+                    push(queue, {&items[static_cast<std::size_t>(producer * each + i)]});
                 }
             });
         }
-        for (std::thread& thread : producing) thread.join();
-        std::vector<Item> ends(consuming.size(), Item(-1)); // one for each consumer
-        for (Item& end : ends) queue.push(end);
-        queue.wake();
-        for (std::thread& thread : consuming) thread.join();
+        for (std::thread& thread : threads) thread.join();
 
         bool in_order = true;
         std::vector<int> times(producers * each, 0);

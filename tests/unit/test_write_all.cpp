@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,37 +13,21 @@
 #include <string>
 #include <thread>
 
-#include "common/check.h"
-#include "common/fd.h"
-#include "common/signals.h"
 #include "tests/catch.h"
 #include "tests/support/client.h"
 #include "tests/support/in_child.h"
+#include "tests/unit/socket_pair.h"
 
 namespace {
-
-struct SocketPair {
-    Fd one;
-    Fd other;
-};
-
-/// What is written to `one` is read from `other`. The buffer between them is as small as the kernel allows.
-SocketPair socket_pair() {
-    std::array<int, 2> ends{-1, -1};
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
-    const int smallest = 1;
-    check(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest), "setsockopt");
-    return {Fd(ends[0]), Fd(ends[1])};
-}
 
 /// Reads until the end, or until there are `size` bytes.
 std::string read_all(int fd, std::size_t size) {
     std::string all;
-    std::array<char, 1000> piece{};
+    std::array<char, 1000> buffer{};
     while (all.size() < size) {
-        const ssize_t count = read(fd, piece.data(), piece.size());
+        const ssize_t count = read(fd, buffer.data(), buffer.size());
         if (count <= 0) break;
-        all.append(piece.data(), static_cast<std::size_t>(count));
+        all.append(buffer.data(), static_cast<std::size_t>(count));
     }
     return all;
 }
@@ -61,7 +44,7 @@ void note_signal(int) {
 
 TEST_CASE("write_all: writes all, waiting while there is no room") {
     const std::string data = random_bytes(300000, 1);
-    SocketPair pair = socket_pair();
+    SocketPair pair = socket_pair(SOCK_STREAM, 1);
     std::string got;
     std::thread reader([&] { got = read_all(pair.other.get(), data.size() + 1); });
     CHECK(write_all(pair.one.get(), data.data(), data.size()));
@@ -78,7 +61,7 @@ TEST_CASE("write_all: goes on after a short write, and after a signal") {
     // A signal makes a write that waits return with what it has written until then: a short write. Where that is
     // nothing, it fails with EINTR.
     const std::string data = random_bytes(100000, 2);
-    SocketPair pair = socket_pair();
+    SocketPair pair = socket_pair(SOCK_STREAM, 1);
     REQUIRE(pipe(signal_handled) == 0);
     const Fd handled(signal_handled[0]);
     Fd handled_end(signal_handled[1]);
@@ -118,8 +101,8 @@ TEST_CASE("write_all: goes on after a short write until it is told why") {
 
 TEST_CASE("write_all: is false when the reader is gone") {
     const Outcome child = in_child([] {
-        ignore_sigpipe();
-        SocketPair pair = socket_pair();
+        ignore_write_signals();
+        SocketPair pair = socket_pair(SOCK_STREAM, 1);
         pair.other.reset();
         std::cout << write_all(pair.one.get(), "hello", 5) << ' ' << std::strerror(errno);
     });
@@ -128,9 +111,9 @@ TEST_CASE("write_all: is false when the reader is gone") {
 }
 
 TEST_CASE("write_all: is false when the reader goes while it waits") {
-    SocketPair pair = socket_pair();
+    SocketPair pair = socket_pair(SOCK_STREAM, 1);
     Child writer([&] {
-        ignore_sigpipe();
+        ignore_write_signals();
         pair.other.reset();
         const std::string data(100000, 'x');
         std::cout << "writes" << std::endl;
@@ -141,4 +124,39 @@ TEST_CASE("write_all: is false when the reader goes while it waits") {
     // With bytes unread in its hands the reader's end resets the connection.
     const std::string out = writer.outcome().out;
     CHECK((out == "writes\n0 Connection reset by peer" || out == "writes\n0 Broken pipe"));
+}
+
+namespace {
+
+void write_to_gone_reader() {
+    SocketPair pair = socket_pair();
+    pair.other.reset();
+    const ssize_t count = write(pair.one.get(), "hello", 5);
+    std::cout << count << ' ' << std::strerror(errno);
+}
+
+void write_past_the_limit() {
+    const rlimit most{1000, 1000};
+    check(setrlimit(RLIMIT_FSIZE, &most), "setrlimit");
+    const Fd file(check(memfd_create("file", MFD_CLOEXEC), "memfd_create"));
+    const ssize_t count = pwrite(file.get(), "hello", 5, 1000);
+    std::cout << count << ' ' << std::strerror(errno);
+}
+
+} // namespace
+
+TEST_CASE("ignore_write_signals: writing to a gone reader or past a file's limit fails, and does not kill") {
+    const auto ignored = [](void (*fail)()) {
+        const Outcome child = in_child([&] {
+            ignore_write_signals();
+            fail();
+        });
+        return child.out + ", " + child.ended;
+    };
+    CHECK(ignored(write_to_gone_reader) == "-1 Broken pipe, exit status 0");
+    CHECK(ignored(write_past_the_limit) == "-1 File too large, exit status 0");
+
+    // This is what it is good for.
+    CHECK(in_child(write_to_gone_reader).ended == "ended by signal Broken pipe");
+    CHECK(in_child(write_past_the_limit).ended == "ended by signal File size limit exceeded");
 }

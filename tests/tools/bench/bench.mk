@@ -19,26 +19,23 @@ $(BENCH)/peers/libuv_echo: private LIBS = -luv
 $(BENCH)/peers/io_uring_echo: private LIBS = -luring
 
 # With the flags of the six, so that the compiler does the same for all.
-$(BENCH)/peers/%: tests/tools/bench/peers/%.cpp $(wildcard tests/tools/bench/peers/*.h)
-	@mkdir -p $(@D)
-	$(call say,compile  $<)
-	$(Q)$(CXX) -I. $(CXXFLAGS) $(LDFLAGS) -o $@ $< $(LIBS)
+$(PEER_PROGRAMS): $(BENCH)/peers/%: tests/tools/bench/peers/%.cpp $(wildcard tests/tools/bench/peers/*.h) $(BUILD)/flags
+	@mkdir -p $(@D); $(if $(V),,echo '  compile  $<')
+	$(if $(V),,@)$(COMPILE) -o $@ $< $(LIBS)
 
-# The clients have to be fast as well.
-$(BUILD)/tests/tools/bench/%.o: private override CXXFLAGS += -O2
-$(BUILD)/tests/tools/bench/%.o: tests/tools/bench/%.cpp $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,compile  $<)
-	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+bench_objects = $(1:%=$(BUILD)/tests/tools/bench/%.o)
+BENCH_PARTS := $(call bench_objects,load statistics) $(SUPPORT)
+PROGRAMS    += $(BENCH)/load $(BENCH)/bench $(BENCH)/check $(BENCH)/sweep
+$(BENCH)/load: $(call bench_objects,load_main) $(BENCH_PARTS)
+$(BENCH)/bench: $(call bench_objects,bench subject machine) $(BENCH_PARTS)
+$(BENCH)/check: $(call bench_objects,check subject) $(BENCH_PARTS)
+$(BENCH)/sweep: $(call bench_objects,sweep subject machine) $(BENCH_PARTS)
 
-BENCH_PARTS := $(patsubst %,$(BUILD)/tests/tools/bench/%.o,load statistics) $(SUPPORT)
-$(BENCH)/load: $(BUILD)/tests/tools/bench/load_main.o $(BENCH_PARTS)
-$(BENCH)/bench: $(patsubst %,$(BUILD)/tests/tools/bench/%.o,bench subject machine) $(BENCH_PARTS)
-$(BENCH)/load $(BENCH)/bench:
-	@mkdir -p $(@D)
-	$(call say,link     $@)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
+# The unit tests of the load generator are with the others.
+$(UNIT_TESTS): $(call bench_objects,load statistics)
 
+### make bench            measure the six beside libevent, libuv, Boost.Asio and io_uring (three minutes);
+###                       ROUNDS=3 SECONDS=0.1 for less; make bench-deps installs what they need
 .PHONY: bench bench-programs bench-deps
 bench-programs: $(SERVERS) $(PEER_PROGRAMS) $(BENCH)/load $(BENCH)/bench
 bench: bench-programs
@@ -47,34 +44,20 @@ bench: bench-programs
 bench-deps:
 	@tests/need.sh strace valgrind libevent-dev libuv1-dev libboost-dev liburing-dev gnuplot-nox
 
-# The few seconds that a change is checked with: counts that are the same on every machine.
-$(BENCH)/check: $(patsubst %,$(BUILD)/tests/tools/bench/%.o,check subject) $(BENCH_PARTS)
-	@mkdir -p $(@D)
-	$(call say,link     $@)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
+### make bench-check      a few seconds: the figures that are the same on every machine, against their bounds
 .PHONY: bench-check
 bench-check:
 	@tests/need.sh strace valgrind
 	@$(MAKE) --no-print-directory 05 06 $(BENCH)/check
 	@$(BENCH)/check
 
-# The unit tests of the load generator are with the others.
-$(BUILD)/tests/unit-tests: $(patsubst %,$(BUILD)/tests/tools/bench/%.o,load statistics)
-
-# --- the sweeps, and their plots ------------------------------------------------------------------------------------
-
-$(BENCH)/sweep: $(patsubst %,$(BUILD)/tests/tools/bench/%.o,sweep subject machine) $(BENCH_PARTS)
-	@mkdir -p $(@D)
-	$(call say,link     $@)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
-
-# SWEEPS='a d' runs only those two.
+### make bench-full       make bench, and then the sweeps; SWEEPS='a d' runs only those two
 .PHONY: bench-full plots
 bench-full: bench-programs $(BENCH)/sweep
 	@$(BENCH)/bench $(ROUNDS) $(SECONDS) $(BENCH)
 	@$(BENCH)/sweep $(ROUNDS) $(SECONDS) $(BENCH) $(SWEEPS)
 
-# Draws what is in tests/tools/bench/results; RESULTS=build/bench draws your own.
+### make plots            draw the pictures in tests/tools/bench/results; RESULTS=build/bench draws your own
 RESULTS ?= tests/tools/bench/results
 plots:
 	@tests/need.sh gnuplot-nox

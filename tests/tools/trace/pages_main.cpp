@@ -9,10 +9,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <regex>
 #include <sstream>
 #include <thread>
 
 #include "tests/support/failed.h"
+#include "tests/support/straced.h"
 #include "tests/support/tally.h"
 #include "tests/tools/trace/page.h"
 #include "tests/tools/trace/shell.h"
@@ -52,6 +54,12 @@ std::vector<Exempt> read_exempt(const std::string& file) {
     return all;
 }
 
+bool is_exempt(const Command& command, const Page& page, const std::vector<Exempt>& exempt) {
+    return std::any_of(exempt.begin(), exempt.end(), [&](const Exempt& one) {
+        return one.page == page.name && command.text.starts_with(one.command);
+    });
+}
+
 /// "README.md:12: $ ls"
 std::string text_of(const Command& command, const Page& page) {
     return page.name + ":" + std::to_string(command.line + 1) + ": $ " + command.text;
@@ -66,7 +74,6 @@ class Player {
     [[nodiscard]] std::size_t commands() const { return commands_; }
 
   private:
-    [[nodiscard]] bool is_exempt(const Command& command) const;
     void run(const Command& command, const Block& block);
     void start_terminal(const Command& command, const Block& block);
     void note(const Command& command, const Block& block, std::vector<std::string> got);
@@ -79,12 +86,6 @@ class Player {
     std::vector<Difference> differences_;
     std::size_t commands_ = 0;
 };
-
-bool Player::is_exempt(const Command& command) const {
-    return std::any_of(exempt_.begin(), exempt_.end(), [&](const Exempt& one) {
-        return one.page == page_.name && command.text.starts_with(one.command);
-    });
-}
 
 void Player::note(const Command& command, const Block& block, std::vector<std::string> got) {
     if (!same(command.expected, got, block.varies)) differences_.push_back({&command, block.made, std::move(got)});
@@ -118,7 +119,7 @@ void Player::start_terminal(const Command& command, const Block& block) {
 std::vector<Difference> Player::play() {
     for (const Block& block : page_.blocks) {
         for (const Command& command : block.commands) {
-            if (is_exempt(command)) continue;
+            if (is_exempt(command, page_, exempt_)) continue;
             ++commands_;
             if (command.text.starts_with("make run ")) {
                 start_terminal(command, block);
@@ -141,6 +142,17 @@ struct Result {
 
     [[nodiscard]] bool good() const { return trouble.empty() && differences.empty(); }
 };
+
+/// Whether a page has commands that need strace.
+bool needs_strace(const Page& page, const std::vector<Exempt>& exempt) {
+    static const std::regex by_strace(R"(\bstrace\b|\bmake (trace|timeline|claims|faults|docs)\b)");
+    for (const Block& block : page.blocks) {
+        for (const Command& command : block.commands) {
+            if (!is_exempt(command, page, exempt) && std::regex_search(command.text, by_strace)) return true;
+        }
+    }
+    return false;
+}
 
 /// Only this time counts.
 void play_page(Result& result, const std::vector<Exempt>& exempt) {
@@ -171,9 +183,8 @@ void report(const Result& result, Tally& tally) {
                below("it showed:", one.got);
     }
     tally.add(result.good() ? Tally::ok : Tally::failed, result.took,
-              text(result.page.name, ": what its ", result.commands, " commands show is what it says",
-                   result.played > 1 ? text(" (played ", result.played, " times)") : ""),
-              why);
+              text(result.page.name, ": what its ", result.commands, " commands show is what it says"),
+              result.played > 1 ? text("played ", result.played, " times") : "", why);
 }
 
 /// The pages `number`, `number` + 1 ... share the players; most of the time the commands wait.
@@ -214,14 +225,20 @@ void rewrite(Result& result) {
 int run(bool write, const std::string& exempt_file, const std::vector<std::string>& names) {
     const std::vector<Exempt> exempt = read_exempt(exempt_file);
     std::vector<Result> results;
+    Tally tally;
     for (const std::string& name : names) {
+        if (!asked_for(name + ": ")) continue;
         std::ifstream lines(name);
         if (!lines) throw std::runtime_error(name + ": cannot be read");
-        results.push_back({read_page(name, lines), {}, 0, {}, "", 0});
+        Page page = read_page(name, lines);
+        if (needs_strace(page, exempt) && !why_no_strace().empty()) {
+            tally.add(Tally::skipped, {}, name + ": what its commands show", "skipped: " + why_no_strace());
+        } else {
+            results.push_back({std::move(page), {}, 0, {}, "", 0});
+        }
     }
     play_all(results, exempt);
     const int tries = write ? 2 : 3; // what is to be written differs each time
-    Tally tally;
     for (Result& result : results) {
         // A busy machine can make a command late for the next one; so again, alone.
         while (!result.good() && result.played < tries) play_page(result, exempt);

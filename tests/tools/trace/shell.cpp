@@ -28,16 +28,12 @@ while IFS= read -r line <"$2"; do
     echo >"$3"
 done)";
 
-/// What is built is copied with its times, so nothing is built again. The compiled headers are large; they are linked.
-constexpr const char* copy = R"(set -e; mkdir -p "$1/build/tests"
+/// What is built is copied with its times, so nothing is built again.
+constexpr const char* copy = R"(set -e; mkdir -p "$1"
 cp -a .ci 0?-* common tests Makefile README.md .clang-format .clang-tidy "$1"
-for part in build/*; do
-    case $part in
-        build/headers) cp -al "$part" "$1/build" ;;
-        build/flags | build/common | build/libcommon.a | build/0*) cp -a "$part" "$1/build" ;;
-    esac
-done
-cp -a --parents build/tests/tools/demo build/tests/support "$1")";
+for part in build/flags build/common build/0* build/tests/tools/demo build/tests/support; do
+    [ ! -e "$part" ] || cp -a --parents "$part" "$1"
+done)";
 
 bool is_free(int port) {
     const Fd probe(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
@@ -68,8 +64,8 @@ std::string replace_numbers(const std::string& text, const std::regex& wanted, I
 }
 
 Fd named_pipe(const fs::path& path) {
-    check(mkfifo(path.c_str(), 0600), "mkfifo");
-    return Fd(check(open(path.c_str(), O_RDWR | O_CLOEXEC), path.string()));
+    check(mkfifo(path.c_str(), 0600), "mkfifo", path.string());
+    return Fd(check(open(path.c_str(), O_RDWR | O_CLOEXEC), "open", path.string()));
 }
 
 } // namespace
@@ -128,6 +124,8 @@ Shell::Shell(Place& place)
                  "MFLAGS",
                  "-u",
                  "CHAPTER",
+                 "-u",
+                 "ONLY",
                  "-u",
                  "TALLY",
                  "LC_ALL=C.UTF-8",

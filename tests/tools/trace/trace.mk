@@ -1,34 +1,31 @@
-# What strace shows: as text, as pictures, and in the READMEs. Included by the Makefile, whose variables it uses.
+# What strace shows: as text, as pictures, and in the READMEs.
 
-TRACER := $(BUILD)/tests/tools/trace/tracer
-PAGES  := $(BUILD)/tests/tools/trace/pages
-server_of = $(if $(SANITIZE),$(BUILD)/)$(1)/server
-
+TRACER        := $(BUILD)/tests/tools/trace/tracer
+PAGES         := $(BUILD)/tests/tools/trace/pages
+TEST_PROGRAMS += $(TRACER) $(PAGES)
 $(TRACER): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,main scene svg timeline trace resolve traced_server) $(SUPPORT)
 $(PAGES): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,pages_main page shell) $(SUPPORT)
-$(TRACER) $(PAGES):
-	$(call say,link     $@)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 
-# RAW=1: strace's own words.
+## make trace CHAPTER=03 play a scene under strace, and say what each call is
+###                       RAW=1 prints strace's own words
 .PHONY: trace timeline need-strace
 need-strace:
 	@tests/need.sh strace
-trace: need-strace $(TRACER) $(call folder,$(CHAPTER))
-	@$(TRACER) $(if $(RAW),raw,trace) $(call server_of,$(call folder,$(CHAPTER)))
+trace: need-strace $(TRACER) $(one)
+	@$(TRACER) $(if $(RAW),raw,trace) $(one)
 
-timeline: need-strace $(TRACER) $(TESTED)
-	@$(TRACER) timeline $(BUILD)/timeline $(foreach one,$(TESTED),$(call server_of,$(one)))
+## make timeline         draw who waits for whom in all six; CHAPTER=03 draws one
+timeline: need-strace $(TRACER) $(tested)
+	@$(TRACER) timeline $(BUILD)/timeline $(tested)
 
 # Draws the READMEs' pictures, and writes the blocks that stand between `made by make docs` and `end of what make docs
-# made`, where they no longer are what is shown; REDRAW=1 draws all pictures, after a change of svg.cpp. The commands of the
-# READMEs need what is in DOCS_NEED.
-DOCS_NEED := strace netcat-openbsd ncat socat iproute2 procps perl
+# made`, where they no longer are what is shown. The commands of the READMEs need what is in DOCS_NEED.
+### make docs             write the READMEs' pictures and excerpts again; REDRAW=1: all pictures, after a change of svg.cpp
+DOCS_NEED := netcat-openbsd ncat socat iproute2 procps perl
 READMES   := README.md $(sort $(wildcard */README.md tests/*/README.md tests/tools/*/README.md))
-.PHONY: docs docs-programs
-docs-programs: $(TRACER) $(PAGES) all demo-program
-docs: docs-programs
-	@tests/need.sh $(DOCS_NEED)
+.PHONY: docs test-docs
+docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
+	@tests/need.sh strace $(DOCS_NEED)
 	@mkdir -p $(BUILD)/logs
 	@for chapter in $(CHAPTERS); do \
 	    [ -z '$(REDRAW)' ] && $(TRACER) check $$chapter/server >$(BUILD)/logs/story && continue; \
@@ -36,16 +33,15 @@ docs: docs-programs
 	done
 	@$(PAGES) write tests/tools/trace/exempt.txt $(READMES)
 
-# For tests/run.sh: whether the pictures tell what happens, and every command in the READMEs shows what is printed below
-# it. With a sanitizer the servers would show more than that.
+# For tests/run.sh: whether the pictures tell what happens, and every command in the READMEs shows what is printed below it.
+pages = $(if $(filter command%,$(origin CHAPTER)),$(tested:%server=%README.md),$(READMES))
 define docs_checks
-pictures $(TRACER) check $(foreach one,$(TESTED),$(call server_of,$(one)))
-docs $(PAGES) check tests/tools/trace/exempt.txt $(if $(filter command%,$(origin CHAPTER)),$(TESTED:%=%/README.md),$(READMES))
+pictures $(TRACER) check $(tested)
+docs $(PAGES) check tests/tools/trace/exempt.txt $(pages)
 endef
-export DOCS_CHECKS := $(if $(SANITIZE),,$(docs_checks))
 
-.PHONY: test-docs
-test-docs: docs-programs
-	@tests/need.sh $(DOCS_NEED)
-	@mkdir -p $(BUILD)/logs
-	@echo "$$DOCS_CHECKS" | while read -r name command; do $$command || exit; done
+### make test-docs        run every command of the READMEs, and compare (a part of make test)
+test-docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
+	@tests/need.sh 'strace?' $(DOCS_NEED)
+	@$(TRACER) check $(tested)
+	@$(PAGES) check tests/tools/trace/exempt.txt $(pages)

@@ -1,0 +1,135 @@
+// Stopping, so that no signal is missed and no answer is lost. Introduced by chapter 01. A first reading can skip this
+// file: all it has to know is that `stopping` becomes true after SIGINT or SIGTERM, and that no call blocks then.
+// 01-blocking-server/stopping.md tells why it is as it is.
+#pragma once
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <iterator>
+#include <thread>
+
+#include "common/check.h"
+#include "common/narrate.h"
+
+// A signal handler may run between any two instructions, so it may touch only lock-free atomics and may call only what
+// signal-safety(7) lists: shutdown, alarm, poll, write, stpcpy and _exit are on it.
+inline std::atomic<bool> stop_requested = false;
+inline std::atomic<int> waited_on = -1;  // the descriptor that a stop wakes
+inline std::atomic<int> stop_status = 0; // main returns it
+inline std::atomic<int> unanswered =
+    1; // clients without all of their answers; until we count, the one we are busy with
+
+/// Whether the server has been asked to stop.
+inline bool stopping() {
+    return stop_requested;
+}
+
+/// Names the descriptor that the program may be waiting on from now on. A stop shuts down its reading side, or has
+/// already done so when this returns, shutdown(2): accept(2), blocked or later, then fails with EINVAL, read(2) returns
+/// what has arrived and then 0, and select and epoll report the descriptor as ready. So no stop is missed, however
+/// narrow the gap between looking at `stopping` and waiting. The descriptor may be closed while it is named here, as
+/// long as nothing is opened before another one is named.
+inline void wake_on_stop(int fd) {
+    // First the name, then the look at the flag; the handler does it the other way round. So at least one of the two
+    // sees what the other did, wherever the signal arrives.
+    waited_on = fd;
+    if (stop_requested) shutdown(fd, SHUT_RD);
+}
+
+/// The handler of SIGINT and SIGTERM. The second signal, and all later ones, change nothing.
+inline void request_stop(int) {
+    const int saved_errno = errno;
+    if (!stop_requested.exchange(true)) {
+        shutdown(waited_on, SHUT_RD);
+        alarm(5); // seconds, for all that is left to do
+    }
+    errno = saved_errno;
+}
+
+/// The handler of SIGALRM: the 5 seconds are over. Says who has lost something, unless that would block.
+inline void end_now(int) {
+    std::array<char, 80> line{"stopped after 5 s: "};
+    char* end = std::to_chars(line.data() + std::strlen(line.data()), line.end(), unanswered.load()).ptr;
+    end = stpcpy(end, unanswered == 1 ? " client had not got all of its answers\n"
+                                      : " clients had not got all of their answers\n");
+    pollfd log{STDERR_FILENO, POLLOUT, 0};
+    if (unanswered > 0 && poll(&log, 1, 0) == 1) {
+        [[maybe_unused]] const ssize_t ignored =
+            write(STDERR_FILENO, line.data(), static_cast<size_t>(end - line.data()));
+    }
+    _exit(stop_status);
+}
+
+/// From now on SIGINT and SIGTERM stop the server, and wake what waits on `listener`: sigaction(2). Throws
+/// std::system_error.
+inline void stop_on_signals(int listener) {
+    wake_on_stop(listener);
+    struct sigaction action {};
+    action.sa_flags = SA_RESTART;
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (const int number : {SIGINT, SIGTERM, SIGALRM}) {
+        action.sa_handler = number == SIGALRM ? end_now : request_stop;
+        check(sigaction(number, &action, nullptr), "sigaction", strsignal(number));
+        sigaddset(&ours, number);
+    }
+    // Whoever started us may have blocked them, and a mask is inherited.
+    check(sigprocmask(SIG_UNBLOCK, &ours, nullptr), "sigprocmask", "SIG_UNBLOCK");
+}
+
+/// accept can never succeed again, because of `error`: says so, and stops the server with exit status 1. Unless it is
+/// stopping: then it was `request_stop` that shut the listener down.
+inline void stop_without_listener(int error) {
+    if (stopping()) return;
+    complain("the listening socket is lost: ", std::strerror(error));
+    stop_status = 1;
+    request_stop(0);
+}
+
+/// Whether the client's kernel has still to acknowledge some of what was written to `client`, and may yet do so.
+/// SIOCOUTQ: "not sent + not acked", says linux/sockios.h (tcp(7) names the first part only).
+inline bool has_unacknowledged(int client) {
+    int bytes = 0;
+    pollfd broken{client, 0, 0}; // asked for nothing, poll(2) reports only a broken connection
+    return ioctl(client, SIOCOUTQ, &bytes) == 0 && bytes > 0 && poll(&broken, 1, 0) == 0;
+}
+
+/// For a stop, where a client may still be sending: a close(2) with unread input makes the kernel send a reset and drop
+/// what is still in its send buffer, so we wait until that is acknowledged. No event tells us when, so we look every
+/// few milliseconds, until the alarm.
+inline void wait_until_acknowledged(int client) {
+    while (has_unacknowledged(client)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+/// The same for many clients, by descriptor, and from chapter 04 on it sends what is still unsent. A client that has
+/// everything, or is gone, is closed. It needs no memory.
+template <typename Clients>
+void deliver(Clients& clients) {
+    const auto is_done = [](auto& entry) {
+        auto& client = entry.second;
+        if constexpr (requires { client.has_unsent(); }) { // from chapter 04 on
+            if (client.has_unsent() && !client.send_unsent()) return true;
+            if (client.has_unsent()) return false;
+        }
+        return !has_unacknowledged(entry.first);
+    };
+    for (;;) {
+        for (auto it = clients.begin(); it != clients.end();) {
+            it = is_done(*it) ? clients.erase(it) : std::next(it); // erase closes it
+        }
+        unanswered = static_cast<int>(clients.size());
+        if (clients.empty()) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
