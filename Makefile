@@ -12,7 +12,7 @@ SERVERS  := $(CHAPTERS:%=$(OUT)%/server)
 # CXX, CXXFLAGS, CPPFLAGS and LDFLAGS are yours to set. What COMPILE adds makes an undiscovered mistake harder to misuse.
 CXXFLAGS ?= -O2 -g $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 FLAGS    := -std=c++20 -pthread -I. -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werror) \
-            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
 COMPILE  := $(CXX) $(FLAGS) -fPIE -pie -fstack-protector-strong -Wl,-z,relro,-z,now $(CPPFLAGS) $(CXXFLAGS) $(LDFLAGS)
 
 ## make                  build all six servers; V=1 shows the commands

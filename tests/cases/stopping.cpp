@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <list>
 
@@ -267,7 +268,11 @@ void five_seconds_at_most(Subject& subject) {
     const FullPipe log;
     const std::vector<Scene> scenes = {
         {"3 clients did not take their data", 3, {}, {}},
-        {"3 clients asked what takes longer", 3, {"--think", "10000"}, {}},
+        // Its threads are in the middle of something when it ends; ThreadSanitizer would call that a leak.
+        {"3 clients asked what takes longer",
+         3,
+         {"--think", "10000"},
+         [] { setenv("TSAN_OPTIONS", "report_thread_leaks=0", 1); }},
         {"a client did not take its data, and SIGALRM was blocked when the server was started",
          1,
          {},
