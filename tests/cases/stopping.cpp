@@ -298,6 +298,8 @@ void five_seconds_at_most(Subject& subject) {
     for (RunningServer& server : servers) server.process().signal(SIGTERM);
     std::size_t i = 0;
     for (RunningServer& server : servers) {
+        // ThreadSanitizer lets no handler run while a thread is in write.
+        if (i == 4 && has_library(server.pid(), "libtsan")) break;
         const std::string did = "the server got SIGTERM: " + scenes[i].what;
         expect_exit(server, 0, limit, did);
         const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
