@@ -14,7 +14,8 @@
 Crowd::Crowd(const Endpoint& server, std::size_t size) : patience_(server.patience) {
     members_.reserve(size);
     for (std::size_t i = 0; i < size; ++i) {
-        members_.push_back({Client(server), text("client ", i, "\n"), ""});
+        const auto now = Clock::now();
+        members_.push_back({Client(server), now, text("client ", i, "\n")});
         members_.back().client.send(members_.back().line);
     }
 }
@@ -36,9 +37,16 @@ bool Crowd::receive_some(milliseconds time) {
         if (!member.line.starts_with(member.back) || piece.empty()) {
             throw Failed{"sent '" + member.line + "'", "it back", "'" + member.back + "'"};
         }
-        if (member.served()) ++served_;
+        if (!member.served()) continue;
+        ++served_;
+        member.served_at = last_served_ = Clock::now();
     }
     return true;
+}
+
+std::optional<Clock::duration> Crowd::time_of(std::size_t number) const {
+    const Member& member = members_.at(number);
+    return member.served() ? std::optional(member.served_at - member.connects) : std::nullopt;
 }
 
 std::size_t Crowd::wait_for_lines(milliseconds quiet) {
