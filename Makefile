@@ -25,7 +25,7 @@ all: $(SERVERS)
 # A server is one source file and the headers that it includes. When a header changes, all servers are built again.
 $(SERVERS): $(OUT)%: %.cpp $(wildcard common/*.h 0?-*/*.h) $(BUILD)/flags
 	@mkdir -p $(@D); $(if $(V),,echo '  compile  $<')
-	$(if $(V),,@)$(COMPILE) -o $@ $(filter %.cpp %.o,$^)
+	$(if $(V),,@)$(COMPILE) -o $@ $<
 
 # This file changes when the compiler or its flags do, and then everything is built again. (+: make -n does it, too.)
 $(BUILD)/flags: always

@@ -30,7 +30,6 @@
 #include "common/fd.h"
 #include "common/listener.h"
 #include "common/narrate.h"
-#include "common/nonblocking.h"
 #include "common/options.h"
 #include "common/stop.h"
 
@@ -213,9 +212,8 @@ int main(int argc, char* argv[]) {
                            {"write-workers", 1, 256, &writers, "N   threads that send what had no room (default 2)"}});
 
         limit_descriptors(RLIM_INFINITY);
-        Server server{open_listener(options), options.think,                                      // T1, T3, T4
+        Server server{open_listener(options, SOCK_NONBLOCK), options.think,                       // T1 to T4
                       Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};                  // T5
-        check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");                     // T2
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl"); // T6
         server.start_workers(readers, writers);
         // Main does not interrupt a worker that is answering, sched(7): then one epoll_wait finds many events instead

@@ -73,7 +73,6 @@ inline Options parse_options(int argc, char* argv[], std::vector<NumberOption> n
     for (const NumberOption& number : numbers) add(number.name, required_argument, number.help);
     known.push_back({}); // getopt_long wants this end
 
-    opterr = 0; // we say it ourselves
     while (optind < argc) {
         // getopt_long also accepts the beginning of a name, and skips a word that is no option. We refuse both.
         const std::string typed = argv[optind];
@@ -82,7 +81,7 @@ inline Options parse_options(int argc, char* argv[], std::vector<NumberOption> n
             refuse(typed, "no such option; allowed are" + allowed);
         }
         int index = 0;
-        const int result = getopt_long(argc, argv, ":", known.data(), &index);
+        const int result = getopt_long(argc, argv, ":", known.data(), &index); // the colon: we say what is wrong
         if (result == ':') refuse(name, "needs a value; --help says which");
         if (result == '?') refuse(typed, "takes no value");
 

@@ -102,7 +102,7 @@ inline void stop_without_listener(int error) {
 inline bool has_unacknowledged(int client) {
     int bytes = 0;
     pollfd broken{client, 0, 0}; // asked for nothing, poll(2) reports only a broken connection
-    return ioctl(client, SIOCOUTQ, &bytes) == 0 && bytes > 0 && poll(&broken, 1, 0) == 0;
+    return ioctl(client, SIOCOUTQ, &bytes) == 0 && bytes > 0 && poll(&broken, 1, 0) <= 0;
 }
 
 /// For a stop, where a client may still be sending: a close(2) with unread input makes the kernel send a reset and drop

@@ -69,7 +69,8 @@ void Steps::find_setup() {
         return [this, name](const TraceEvent& call) { return call.is(name) && call.number(0) == listener; };
     };
     bind = next(socket, about_listener("bind"));
-    nonblocking = next(socket, [&](const TraceEvent& call) {
+    const bool asked_for = socket && record.calls[*socket].has("SOCK_NONBLOCK"); // T1 and T2 in one call
+    nonblocking = asked_for ? socket : next(socket, [&](const TraceEvent& call) {
         return about_listener("fcntl")(call) && call.has("F_SETFL") && call.has("O_NONBLOCK");
     });
     if (nonblocking > bind) nonblocking.reset(); // too late

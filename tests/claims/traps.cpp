@@ -231,7 +231,7 @@ int times_given(std::uint32_t flags) {
 
 Finding p10_one_thread_a_connection(const Chapter& chapter) {
     static const int level_triggered = times_given(0);
-    static const int edge_triggered = times_given(EPOLLET);
+    static const int one_shot = times_given(EPOLLONESHOT);
     RunningServer server(chapter.program, {"--think", "60000"});
     Client client(server.endpoint());
     send_line(client, "a request that takes a minute\n");
@@ -239,8 +239,8 @@ Finding p10_one_thread_a_connection(const Chapter& chapter) {
     send_line(client, "and one more that comes meanwhile\n");
     wait_for_rest(server.pid());
     const std::size_t thinking = tasks_in(server.pid(), SYS_clock_nanosleep);
-    return {level_triggered == 10 && edge_triggered == 1 && thinking == 1,
-            text(level_triggered, " of 10 waits give the event, with EPOLLET ", edge_triggered)};
+    return {level_triggered == 10 && one_shot == 1 && thinking == 1,
+            text(level_triggered, " of 10 waits give the event, with EPOLLONESHOT ", one_shot)};
 }
 
 // --- P11 ------------------------------------------------------------------------------------------------------------
