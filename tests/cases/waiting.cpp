@@ -16,9 +16,8 @@ namespace {
 void expect_served(const Subject& subject, const std::string& situation) {
     try {
         subject.connect().expect_echo("am I served?\n");
-    } catch (Failed& failed) {
-        failed.did = situation + "; then another client " + failed.did;
-        throw;
+    } catch (const Failed& failed) {
+        throw Failed{situation + "; then another client " + failed.did, failed.expected, failed.got};
     }
 }
 
@@ -53,9 +52,9 @@ void five_at_once(Subject& subject) {
     server.process().signal(SIGCONT);
     try {
         crowd.serve_and_leave();
-    } catch (Failed& failed) {
-        failed.did = "5 clients came and sent a line while the server was stopped (SIGSTOP, SIGCONT); " + failed.did;
-        throw;
+    } catch (const Failed& failed) {
+        throw Failed{"5 clients came and sent a line while the server was stopped (SIGSTOP, SIGCONT); " + failed.did,
+                     failed.expected, failed.got};
     }
 }
 
