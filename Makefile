@@ -12,7 +12,7 @@ SERVERS  := $(CHAPTERS:%=$(OUT)%/server)
 # CXX, CXXFLAGS, CPPFLAGS and LDFLAGS are yours to set. What COMPILE adds makes an undiscovered mistake harder to misuse.
 CXXFLAGS ?= -O2 -g $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 FLAGS    := -std=c++20 -pthread -I. -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werror) \
-            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
 COMPILE  := $(CXX) $(FLAGS) -fPIE -pie -fstack-protector-strong -Wl,-z,relro,-z,now $(CPPFLAGS) $(CXXFLAGS) $(LDFLAGS)
 
 ## make                  build all six servers; V=1 shows the commands
@@ -25,7 +25,7 @@ all: $(SERVERS)
 # A server is one source file and the headers that it includes. When a header changes, all servers are built again.
 $(SERVERS): $(OUT)%: %.cpp $(wildcard common/*.h 0?-*/*.h) $(BUILD)/flags
 	@mkdir -p $(@D); $(if $(V),,echo '  compile  $<')
-	$(if $(V),,@)$(COMPILE) -o $@ $(filter %.cpp %.o,$^)
+	$(if $(V),,@)$(COMPILE) -o $@ $<
 
 # This file changes when the compiler or its flags do, and then everything is built again. (+: make -n does it, too.)
 $(BUILD)/flags: always

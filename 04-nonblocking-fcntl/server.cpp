@@ -15,7 +15,6 @@
 
 #include "common/accept_failure.h"
 #include "common/address.h"
-#include "common/check.h"
 #include "common/connection.h"
 #include "common/descriptor_limit.h"
 #include "common/fd.h"
@@ -115,8 +114,7 @@ int main(int argc, char* argv[]) {
         // An fd_set has a bit for each descriptor from 0 to FD_SETSIZE - 1; FD_SET past it writes over other memory.
         // With this limit there is no such descriptor: accept fails with EMFILE first, and that is provided for.
         limit_descriptors(FD_SETSIZE);
-        Server server{open_listener(options), options.think};
-        check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");
+        Server server{open_listener(options, SOCK_NONBLOCK), options.think};
         stop_on_signals(server.listener.get());
         announce(server.listener.get());
         server.run();

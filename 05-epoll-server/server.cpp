@@ -21,7 +21,6 @@
 #include "common/fd.h"
 #include "common/listener.h"
 #include "common/narrate.h"
-#include "common/nonblocking.h"
 #include "common/options.h"
 #include "common/stop.h"
 
@@ -125,8 +124,8 @@ int main(int argc, char* argv[]) {
         const Options options = parse_options(argc, argv);
 
         limit_descriptors(RLIM_INFINITY);
-        Server server{open_listener(options), options.think, Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};
-        check(set_nonblocking(server.listener.get()), "fcntl", "O_NONBLOCK");
+        Server server{open_listener(options, SOCK_NONBLOCK), options.think,
+                      Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl");
         stop_on_signals(server.listener.get());
         announce(server.listener.get());

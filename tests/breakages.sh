@@ -68,12 +68,6 @@ passes_unbroken() { # suite, chapter, server, case
     [ "$(<"$known.result")" -eq 0 ] || { cat "$known.log"; return 1; }
 }
 
-# Copies the code, and of what is built already what the patches rarely change, as old as it is.
-copy() { # where to
-    git ls-files -z --cached --others --exclude-standard | xargs -0 cp -a --parents -t "$1"
-    [ ! -d build/common ] || cp -a --parents -t "$1" build/flags build/common
-}
-
 # Where the chapter's README has the breakage as an exercise, it shows the same lines.
 shown_as_it_is() { # patch, name, README
     grep -qF "(\`$2\`)" "$3" || return 0
@@ -97,7 +91,7 @@ break_it() { # patch
         why='a line is missing before the diff'
     elif ! shown_as_it_is "$1" "$name" "$(dirname "$server")/README.md" >>"$log"; then
         why='its exercise in the README shows other lines'
-    elif ! copy "$tree" >>"$log" 2>&1; then
+    elif ! git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree" >>"$log" 2>&1; then
         why='the code could not be copied'
     elif ! (cd "$tree" && GIT_CEILING_DIRECTORIES=$scratch git apply -C1 "$OLDPWD/$1") >>"$log" 2>&1; then
         why='the patch does not apply any more'

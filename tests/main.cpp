@@ -1,16 +1,13 @@
-// The main function of the test programs: Catch2's, with a line a test while it runs, and the count that tests/run.sh
-// adds up written to the file that TALLY names.
+// The main function of the test programs: Catch2's, with a line a test while it runs.
 #define CATCH_CONFIG_RUNNER
 #include "tests/catch.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
-#include <iomanip>
-#include <iostream>
-#include <sstream>
 
 #include "tests/report.h"
+#include "tests/support/tally.h"
 
 std::string test_prefix;
 
@@ -19,9 +16,7 @@ namespace {
 std::string remark_now;
 std::string skip_now;
 std::chrono::steady_clock::time_point start;
-int passed = 0;
-int failed = 0;
-int skipped = 0;
+Tally tally;
 
 #if CATCH_VERSION == 3
 using Listener = Catch::EventListenerBase;
@@ -48,16 +43,9 @@ class LineATest : public Listener {
     void testCaseEnded(const Catch::TestCaseStats& stats) override {
         const bool ok = stats.totals.assertions.failed == 0 && stats.totals.testCases.failed == 0;
         const bool skip = ok && !skip_now.empty();
-        ++(skip ? skipped : ok ? passed : failed);
-        // One write, so that the lines of programs that run side by side do not mix.
-        const std::string verdict = skip ? "skipped " : ok ? "ok      " : "FAILED  ";
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-        std::ostringstream seconds;
-        seconds << std::fixed << std::setprecision(1) << std::setw(4) << took.count() << " s  ";
-        const std::string why = skip                 ? " (skipped: " + skip_now + ")"
-                                : remark_now.empty() ? ""
-                                                     : " (" + remark_now + ")";
-        std::cout << verdict + seconds.str() + test_prefix + name_of(stats) + why + "\n" << std::flush;
+        const std::string why = skip ? "skipped: " + skip_now : remark_now;
+        const Tally::Verdict verdict = !ok ? Tally::failed : skip ? Tally::skipped : Tally::ok;
+        tally.add(verdict, std::chrono::steady_clock::now() - start, test_prefix + name_of(stats), why);
     }
 };
 
@@ -93,8 +81,5 @@ int main(int argc, char* argv[]) {
         session.configData().testsOrTags = {in_full ? name : name + ": *"};
     }
     const int result = session.run();
-    if (const char* tally = std::getenv("TALLY")) {
-        std::ofstream(tally) << passed << ' ' << failed << ' ' << skipped << '\n';
-    }
-    return result;
+    return std::max(result, tally.finish());
 }

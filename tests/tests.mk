@@ -12,16 +12,10 @@ tested = $(if $(filter command%,$(origin CHAPTER)),$(one),$(filter $(OUT)$(if $(
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard $(1:%=tests/%/*.cpp))))
 SUPPORT := $(call objects,support)
 
-# Until common/ has only headers.
-COMMON  := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard common/*.cpp))
-SUPPORT += $(COMMON)
-$(SERVERS): $(COMMON)
-$(OUT)06-epoll-threadpool/server: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard 06-epoll-threadpool/workers.cpp))
-
 # Tests are compiled for quick building; the benchmark's clients have to be as fast as the servers.
 $(BUILD)/tests/%.o: OPTIMIZE := -O0 -U_FORTIFY_SOURCE
 $(BUILD)/tests/tools/bench/%.o: OPTIMIZE := -O2
-$(BUILD)/%.o: %.cpp $(BUILD)/flags
+$(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D); $(if $(V),,echo '  compile  $<')
 	$(if $(V),,@)$(CXX) $(FLAGS) -MMD -MP $(CPPFLAGS) $(CXXFLAGS) $(OPTIMIZE) -c -o $@ $<
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
@@ -33,7 +27,7 @@ SERVER_TESTS := $(BUILD)/tests/server-tests
 CLAIMS       := $(BUILD)/tests/claims-program
 TEST_PROGRAMS := $(UNIT_TESTS) $(SERVER_TESTS) $(CLAIMS)
 $(UNIT_TESTS): $(BUILD)/tests/main.o $(call objects,unit) $(SUPPORT) \
-    $(patsubst %,$(BUILD)/tests/%.o,$(addprefix tools/trace/,strace_reader resolve page) claims/calls claims/matrix)
+    $(patsubst %,$(BUILD)/tests/%.o,tools/trace/resolve tools/trace/page claims/matrix)
 $(SERVER_TESTS): $(BUILD)/tests/main.o $(call objects,servers cases) $(SUPPORT)
 $(CLAIMS): $(call objects,claims cases) $(SUPPORT)
 

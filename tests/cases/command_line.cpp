@@ -70,7 +70,7 @@ void wrong_options(Subject& subject) {
         {"--po=7007"},
         {"surplus", "--verbose"},
         {"--port", "0", "surplus"},
-        {"--", "surplus"},
+        {"--", "7007"},
         {""},
         {"--help=yes"},
         {"--host", "0"},
@@ -173,9 +173,12 @@ void network_of_its_own() {
     ifreq loopback{"lo", {}};
     loopback.ifr_flags = IFF_UP;
     must(ioctl(socket.get(), SIOCSIFFLAGS, &loopback) == 0);
-    in6_ifreq address{{}, 64, static_cast<int>(if_nametoindex("lo"))};
-    inet_pton(AF_INET6, "fe80::1", &address.ifr6_addr);
+    sockaddr_in6 local{AF_INET6, 0, 0, {}, if_nametoindex("lo")};
+    inet_pton(AF_INET6, "fe80::1", &local.sin6_addr);
+    in6_ifreq address{local.sin6_addr, 64, static_cast<int>(local.sin6_scope_id)};
     must(ioctl(socket.get(), SIOCSIFADDR, &address) == 0);
+    const auto usable = [&] { return bind(socket.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) == 0; };
+    must(eventually(usable)); // that takes the kernel a moment
 }
 
 void ipv6_addresses(Subject& subject) {
@@ -265,7 +268,7 @@ void silent_and_verbose(Subject& subject) {
         who = to_string(client.address());
     }
     const Process& process = subject.server().process();
-    for (const std::string& word : {who + " connected", std::string("echoed 6"), who + " left"}) {
+    for (const std::string& word : {who + " connected", std::string("echoed 6"), std::string("left: it closed")}) {
         expect(eventually([&] { return process.standard_error().find(word) != std::string::npos; }, subject.patience()),
                "came and went, with --verbose", "'" + word + "' on standard error",
                "'" + process.standard_error() + "'");

@@ -158,10 +158,9 @@ void room_again(Subject& subject) {
         shortest = std::min(shortest, Clock::now() - start);
         clients.push_back(std::move(waiting));
     }
-    expect(
-        shortest < accept_pause / 2, "somebody left a full server, where one client waited, 5 times",
-        text("that this one is served at once, and not only ", accept_pause.count(), " ms after it was refused"),
-        text(std::chrono::duration_cast<milliseconds>(shortest).count(), " ms at least"));
+    expect(shortest < accept_pause / 2, "somebody left a full server, where one client waited, 5 times",
+           text("that this one is served at once, and not only ", accept_pause.count(), " ms after it was refused"),
+           text(std::chrono::duration_cast<milliseconds>(shortest).count(), " ms at least"));
 }
 
 /// Ten ports, for as many clients, and no one more can connect. The server sees nothing of it.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <list>
 
@@ -82,9 +83,12 @@ bool is_read(const Subject& subject, const Client& client) {
 
 /// A client that has sent until there was no room, and reads nothing. The server has read a part of it.
 struct Deaf {
-    explicit Deaf(const Endpoint& server)
-        : client(server, 4096), sent(client.send_until_stuck(data, milliseconds(200))),
-          read(sent - client.unacknowledged() - server_end(server, client).receive_queue) {}
+    explicit Deaf(const Endpoint& to, milliseconds quiet = milliseconds(200))
+        : server(to), client(to, 4096), sent(client.send_until_stuck(data, quiet)), read(read_so_far()) {}
+
+    [[nodiscard]] std::size_t read_so_far() const {
+        return sent - client.unacknowledged() - server_end(server, client).receive_queue;
+    }
 
     /// Reads to the end now. Throws Failed unless that is all that the server had read when `did`.
     void expect_all(const std::string& did) {
@@ -97,10 +101,11 @@ struct Deaf {
                "all that the server had read", text(back.size(), " bytes, ", difference(expected, back)));
     }
 
+    Endpoint server;
     std::string data = random_bytes(1 << 20, 11);
     Client client;
     std::size_t sent;
-    std::size_t read;
+    std::size_t read; ///< by the server, when there was no more room
 };
 
 /// The signal goes to the server's process or, `to_all`, to its process group.
@@ -252,7 +257,7 @@ class FullPipe {
     Fd writer_;
 };
 
-/// Four servers, at the same time because each takes five seconds.
+/// Several servers, at the same time because each takes five seconds.
 void five_seconds_at_most(Subject& subject) {
     struct Scene {
         std::string what;
@@ -263,6 +268,11 @@ void five_seconds_at_most(Subject& subject) {
     const FullPipe log;
     const std::vector<Scene> scenes = {
         {"3 clients did not take their data", 3, {}, {}},
+        // Its threads are in the middle of something when it ends; ThreadSanitizer would call that a leak.
+        {"3 clients asked what takes longer",
+         3,
+         {"--think", "10000"},
+         [] { setenv("TSAN_OPTIONS", "report_thread_leaks=0", 1); }},
         {"a client did not take its data, and SIGALRM was blocked when the server was started",
          1,
          {},
@@ -271,14 +281,18 @@ void five_seconds_at_most(Subject& subject) {
         {"the server narrates, and standard error is full", 1, {"--verbose"}, log.as_standard_error()},
     };
     std::list<RunningServer> servers;
-    std::list<Deaf> clients;
-    std::vector<std::size_t> unfinished; // how many clients of each server have not got all that it has read
+    std::vector<std::list<Deaf>> clients;
     for (const Scene& scene : scenes) {
         const RunningServer& server = servers.emplace_back(subject.program(), scene.options, scene.before_exec);
-        unfinished.push_back(0);
-        for (std::size_t i = 0; i < scene.clients; ++i) {
-            if (clients.emplace_back(server.endpoint(subject.patience())).read > 0) ++unfinished.back();
+        clients.emplace_back();
+        while (clients.back().size() < scene.clients) {
+            clients.back().emplace_back(server.endpoint(subject.patience()), milliseconds(50));
         }
+    }
+    std::vector<std::ptrdiff_t> unfinished; // how many clients of each server have not got all that it has read
+    for (const std::list<Deaf>& some : clients) {
+        unfinished.push_back(
+            std::count_if(some.begin(), some.end(), [](const Deaf& one) { return one.read_so_far() > 0; }));
     }
     const auto start = Clock::now();
     for (RunningServer& server : servers) server.process().signal(SIGTERM);
@@ -292,7 +306,7 @@ void five_seconds_at_most(Subject& subject) {
         const std::string line = unfinished[i] == 1
                                      ? "1 client had not got all of its answers\n"
                                      : text(unfinished[i], " clients had not got all of their answers\n");
-        if (i < 2) expect_said(server, "stopped after 5 s: " + line, did);
+        if (i < 3) expect_said(server, "stopped after 5 s: " + line, did);
         ++i;
     }
 }

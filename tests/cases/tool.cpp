@@ -1,23 +1,12 @@
 // Other people's clients, and strace as the witness.
-#include <unistd.h>
-
-#include <cstdlib>
-#include <sstream>
 #include <utility>
 
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
+#include "tests/support/strace_reader.h"
 #include "tests/support/straced.h"
 
 namespace {
-
-bool installed(const std::string& program) {
-    std::istringstream path(getenv("PATH") != nullptr ? getenv("PATH") : "");
-    for (std::string folder; std::getline(path, folder, ':');) {
-        if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
-    }
-    return false;
-}
 
 /// Runs `command` in bash with HOST and PORT set, and expects all of "hello\nhow are you\n" back.
 void talk_through(Subject& subject, const std::string& program, const std::string& command) {
@@ -77,23 +66,15 @@ void hardened(Subject& subject) {
 struct Calls {
     std::string table;
     [[nodiscard]] long count(const std::string& call, bool errors = false) const {
-        std::istringstream lines(table);
-        for (std::string line; std::getline(lines, line);) {
-            std::istringstream fields(line);
-            std::vector<std::string> words;
-            for (std::string word; fields >> word;) words.push_back(word);
-            if (words.size() >= 5 && words.back() == call) {
-                return errors ? (words.size() == 6 ? std::stol(words[4]) : 0) : std::stol(words[3]);
-            }
-        }
-        return 0;
+        const CallCount counted = counted_calls(table, call);
+        return errors ? counted.errors : counted.calls;
     }
 };
 
 /// What strace -c counted while `clients` clients sent `rounds` messages each, and left.
 Calls count_calls(Subject& subject, std::size_t clients, int rounds) {
-    const auto traced = start_straced({"-c"}, {subject.program(), "--port", "0"});
-    const Endpoint server{parse_address("127.0.0.1", traced->port()).value(), subject.patience()};
+    Straced traced({"-c"}, subject.program());
+    const Endpoint server = traced.endpoint(subject.patience());
     {
         const std::string message = "a message of the ordinary kind\n";
         std::vector<Client> crowd;
@@ -105,7 +86,7 @@ Calls count_calls(Subject& subject, std::size_t clients, int rounds) {
         for (Client& client : crowd) client.finish_sending();
         for (Client& client : crowd) client.receive_all();
     }
-    return {traced->finish()};
+    return {traced.finish()};
 }
 
 constexpr int clients = 50;

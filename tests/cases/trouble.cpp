@@ -174,74 +174,6 @@ void urgent(Subject& subject) {
     client.expect_echo("after\n");
 }
 
-tcp_info info_of(int fd) {
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    check(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), "TCP_INFO");
-    return info;
-}
-
-/// Takes over the client's connection as if it had sent a byte more, which got lost and will not be sent again. That
-/// takes TCP_REPAIR, which is made for moving a connection to another machine.
-Fd lose_a_byte(Client& client, const Address& server) {
-    const auto set = [](int fd, int option, const auto& value) {
-        return setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
-    };
-    const auto get = [](int fd, int option, auto& value) {
-        socklen_t size = sizeof value;
-        check(getsockopt(fd, IPPROTO_TCP, option, &value, &size), "getsockopt");
-    };
-    constexpr std::array<int, 2> queues{TCP_RECV_QUEUE, TCP_SEND_QUEUE};
-    std::array<std::uint32_t, 2> next{}; // sequence numbers
-    tcp_repair_window window{};
-    std::uint32_t timestamp = 0;
-    const tcp_info info = info_of(client.fd());
-    const Address own = client.address();
-
-    if (set(client.fd(), TCP_REPAIR, 1) < 0) throw Skipped{"TCP_REPAIR takes CAP_NET_ADMIN"};
-    for (std::size_t i = 0; i < queues.size(); ++i) {
-        check(set(client.fd(), TCP_REPAIR_QUEUE, queues[i]), "TCP_REPAIR_QUEUE");
-        get(client.fd(), TCP_QUEUE_SEQ, next[i]);
-    }
-    get(client.fd(), TCP_REPAIR_WINDOW, window);
-    get(client.fd(), TCP_TIMESTAMP, timestamp);
-    client.close(); // in repair, and so without a word to the other side
-
-    Fd other(check(socket(own.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-    const int yes = 1;
-    check(setsockopt(other.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), "SO_REUSEADDR");
-    check(set(other.get(), TCP_REPAIR, 1), "TCP_REPAIR");
-    check(bind(other.get(), own.raw(), own.size), "bind");
-    ++next[1];
-    for (std::size_t i = 0; i < queues.size(); ++i) {
-        check(set(other.get(), TCP_REPAIR_QUEUE, queues[i]), "TCP_REPAIR_QUEUE");
-        check(set(other.get(), TCP_QUEUE_SEQ, next[i]), "TCP_QUEUE_SEQ");
-    }
-    check(connect(other.get(), server.raw(), server.size), "connect");
-    // What the two ends have agreed on.
-    const tcp_repair_opt agreed[] = {{TCPOPT_MAXSEG, info.tcpi_snd_mss},
-                                     {TCPOPT_WINDOW, info.tcpi_snd_wscale | unsigned{info.tcpi_rcv_wscale} << 16},
-                                     {TCPOPT_SACK_PERMITTED, 0},
-                                     {TCPOPT_TIMESTAMP, 0}};
-    check(set(other.get(), TCP_REPAIR_OPTIONS, agreed), "TCP_REPAIR_OPTIONS");
-    check(set(other.get(), TCP_REPAIR_WINDOW, window), "TCP_REPAIR_WINDOW");
-    check(set(other.get(), TCP_TIMESTAMP, timestamp + 1), "TCP_TIMESTAMP");
-    check(set(other.get(), TCP_REPAIR, 0), "TCP_REPAIR");
-    return other;
-}
-
-/// The kernel tells of an urgent byte as soon as it is there. What should be read before it is not, and may never come.
-void urgent_behind_a_gap(Subject& subject) {
-    subject.start();
-    Client client = subject.connect();
-    client.expect_echo("before\n");
-    const Fd gap = lose_a_byte(client, subject.endpoint().address);
-    check(static_cast<int>(send(gap.get(), "!", 1, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
-    wait_until("that the urgent byte is on its way", [&] { return info_of(gap.get()).tcpi_unacked > 0; });
-    expect_no_spin(subject.server().pid(), "an urgent byte has arrived, and what was sent before it has not");
-    expect_alive(subject, "an urgent byte came before what was sent before it");
-}
-
 /// The server's end of the client's connection.
 Descriptor descriptor_for(const Subject& subject, const Client& client) {
     return find_descriptor(subject.server().pid(), server_end(subject.endpoint(), client).inode);
@@ -352,9 +284,7 @@ std::vector<Case> trouble_cases() {
              "A read that gives less than it was asked for has nearly always taken all there is. Not at an urgent "
              "mark.",
              "Is a short read taken for the last one? There was more behind the urgent byte.",
-             "tcp(7): read(2) never passes the urgent mark. Under EPOLLET, look at EPOLLPRI, or read until EAGAIN."}},
-        {"urgent behind a gap", "an urgent byte that comes before what was sent before it costs no CPU",
-         urgent_behind_a_gap},
+             "tcp(7): read(2) never passes the urgent mark. Under EPOLLET, read until EAGAIN."}},
         {"descriptors reused", "a new client with an old client's descriptor number gets nothing of the old one",
          descriptors_reused,
          Lesson{"The kernel gives out the lowest free number at once: a number alone says nothing about who it is.",

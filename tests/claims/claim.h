@@ -7,9 +7,6 @@
 #include "tests/support/client.h"
 #include "tests/support/failed.h"
 
-/// How long to wait for what must come, however busy the machine is.
-constexpr milliseconds long_enough(20000);
-
 /// One of the six servers.
 struct Chapter {
     int number;

@@ -8,8 +8,10 @@
 
 #include "common/check.h"
 #include "tests/claims/claim.h"
-#include "tests/claims/look.h"
 #include "tests/support/crowd.h"
+#include "tests/support/idle.h"
+#include "tests/support/served.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
@@ -17,17 +19,17 @@ namespace {
 
 Finding c1_silent_client_holds_everyone(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Client silent(server.endpoint(long_enough));
+    const Client silent(server.endpoint());
     wait_for_rest(server.pid());
-    Client other(server.endpoint(long_enough));
+    Client other(server.endpoint());
     return {!is_served(other, server.pid()), ""};
 }
 
 Finding c2_never_reading_client_holds_everyone(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     Client never_reads(endpoint);
-    send_and_never_read(never_reads, endpoint, server.pid());
+    send_and_never_read(never_reads, server.pid());
     Client other(endpoint);
     return {!is_served(other, server.pid()), ""};
 }
@@ -36,13 +38,13 @@ Finding c2_never_reading_client_holds_everyone(const Chapter& chapter) {
 bool serves_one_more_with_the_same_threads(RunningServer& server) {
     wait_for_rest(server.pid());
     const std::size_t threads = tasks(server.pid()).size();
-    Client other(server.endpoint(long_enough));
+    Client other(server.endpoint());
     return is_served(other, server.pid()) && tasks(server.pid()).size() == threads;
 }
 
 Finding c3_multiplexed_reads(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    Client slow(server.endpoint(long_enough));
+    Client slow(server.endpoint());
     slow.expect_echo("the first ha");
     const bool serves = serves_one_more_with_the_same_threads(server);
     slow.expect_echo("lf of a line\n");
@@ -51,11 +53,11 @@ Finding c3_multiplexed_reads(const Chapter& chapter) {
 
 Finding c4_multiplexed_writes(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     Client never_reads(endpoint);
-    const std::size_t sent = send_and_never_read(never_reads, endpoint, server.pid());
+    const std::size_t sent = send_and_never_read(never_reads, server.pid());
     const bool serves = serves_one_more_with_the_same_threads(server);
-    read_away(never_reads, sent); // and when it reads after all, all is there
+    never_reads.receive_away(sent); // and when it reads after all, all is there
     return {serves, ""};
 }
 
@@ -63,7 +65,7 @@ Finding c4_multiplexed_writes(const Chapter& chapter) {
 
 Finding c5_process_a_client(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const std::vector<Client> clients = connect_clients(server.endpoint(long_enough), 10);
+    const std::vector<Client> clients = connect_clients(server.endpoint(), 10);
     wait_for_rest(server.pid());
     const std::size_t processes = process_tree(server.pid()).size();
     return {processes == 1 + clients.size(), text(processes, processes == 1 ? " process" : " processes")};
@@ -71,7 +73,7 @@ Finding c5_process_a_client(const Chapter& chapter) {
 
 Finding c6_stops_at_fd_setsize(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     constexpr std::size_t size = 1100;
     need_descriptors_for(size);
     Crowd clients(endpoint, size);
@@ -82,7 +84,7 @@ Finding c6_stops_at_fd_setsize(const Chapter& chapter) {
         full = open_descriptors(server.pid()) == FD_SETSIZE;
         return served == size || (full && served + accept_queue(endpoint) == size);
     };
-    if (!eventually(all_counted, long_enough)) {
+    if (!eventually(all_counted)) {
         throw Failed{"connected 1,100 clients", "all served, or 1,024 descriptors in use", "neither"};
     }
     return {full && clients.served() < size, text(clients.served(), " of ", size, " served")};
@@ -111,8 +113,7 @@ class OnOneProcessor {
 class Watching {
   public:
     Watching(const std::string& program, std::size_t silent)
-        : server_(program), active_(server_.endpoint(long_enough)),
-          silent_(connect_clients(server_.endpoint(long_enough), silent)) {
+        : server_(program), active_(server_.endpoint()), silent_(connect_clients(server_.endpoint(), silent)) {
         wait_for_rest(server_.pid());
     }
 
@@ -151,7 +152,7 @@ Finding c7_cost_grows_with_silent_clients(const Chapter& chapter) {
 
 Finding c8_few_threads_for_slow_requests(const Chapter& chapter) {
     RunningServer server(chapter.program, {"--think", "60000"});
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     std::vector<Client> active = connect_clients(endpoint, 4);
     const std::vector<Client> silent = connect_clients(endpoint, 40);
     for (Client& client : active) send_line(client, "a request that takes a minute\n");
@@ -166,8 +167,8 @@ Finding c9_complete_and_in_order(const Chapter& chapter) {
     RunningServer server(chapter.program);
     // Chapter 01 serves one after the other, so a client there cannot wait for another.
     const std::size_t at_once = chapter.number == 1 ? 1 : 20;
-    exchange_at_once(server.endpoint(long_enough), at_once, 1 << 20);
-    exchange_at_once(server.endpoint(long_enough), 1, 4 << 20);
+    exchange_at_once(server.endpoint(), at_once, 1 << 20);
+    exchange_at_once(server.endpoint(), 1, 4 << 20);
     return {true, text(at_once + 4, " MiB compared")};
 }
 
@@ -206,7 +207,7 @@ Finding c10_thousands_of_clients(const Chapter& chapter) {
     need_descriptors_for(2000);
     RunningServer server(chapter.program);
     const std::size_t size = std::min<std::size_t>(9000, (descriptor_limit() - 100) / 1000 * 1000);
-    Multitude clients(server.endpoint(long_enough), size);
+    Multitude clients(server.endpoint(), size);
     clients.all_get_their_line_back();
     const bool all_connected = open_descriptors(server.pid()) > size;
     clients.all_get_their_line_back();

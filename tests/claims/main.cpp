@@ -17,7 +17,7 @@
 #include "tests/cases/case.h"
 #include "tests/claims/claim.h"
 #include "tests/claims/matrix.h"
-#include "tests/report.h"
+#include "tests/support/tally.h"
 
 namespace {
 
@@ -97,20 +97,16 @@ void say_once(const std::string& reason) {
 std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& chapter) {
     if (std::find(claim.chapters.begin(), claim.chapters.end(), chapter.number) == claim.chapters.end())
         return {"-", ""};
-    std::string trouble;
     try {
         const Finding finding = claim.measure(chapter);
         return {finding.holds ? "yes" : "no", finding.figure};
     } catch (const Skipped& skipped) {
-        say_once(skipped.why);
+        say_once(skipped.what());
         return {"?", ""};
-    } catch (const Failed& failed) {
-        trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
     } catch (const std::exception& error) {
-        trouble = error.what();
+        std::cerr << claim.id << ", chapter 0" << chapter.number << ": " << error.what() << '\n';
+        return {"!", ""};
     }
-    std::cerr << claim.id << ", chapter 0" << chapter.number << ": " << trouble << '\n';
-    return {"!", ""};
 }
 
 /// One row, measured.
@@ -125,30 +121,24 @@ Row measure(const Claim& claim, const std::vector<Chapter>& chapters) {
 }
 
 /// A line that shows that something goes on.
-void say_measured(const Row& row, double seconds) {
+void say_measured(const Row& row, std::chrono::duration<double> took) {
     std::cerr << std::left << std::setw(5) << row.id;
     for (const std::string& cell : row.cells) std::cerr << std::setw(4) << cell;
-    std::cerr << std::right << std::fixed << std::setprecision(1) << std::setw(6) << seconds << " s  " << row.sentence
-              << '\n';
+    std::cerr << std::right << std::fixed << std::setprecision(1) << std::setw(6) << took.count() << " s  "
+              << row.sentence << '\n';
 }
 
-/// What the test suite counts.
-struct Tally {
-    int passed = 0;
-    int failed = 0;
-    int skipped = 0;
-};
-
 /// Compares rows with the page, and says of it in the manner of the tests.
-void judge(const Matrix& rows, const std::string& page, bool whole, const std::string& name, double seconds,
+void judge(const Matrix& rows, const std::string& page, bool whole, const std::string& name, Clock::duration took,
            Tally& tally) {
     const Comparison comparison = compare(rows, page, whole);
-    const bool same = comparison.differences.empty();
-    for (const std::string& difference : comparison.differences) std::cout << "    " << difference << '\n';
-    const char* verdict = !same ? "FAILED  " : comparison.skipped.empty() ? "ok      " : "skipped ";
-    ++(!same ? tally.failed : comparison.skipped.empty() ? tally.passed : tally.skipped);
-    std::cout << verdict << std::fixed << std::setprecision(1) << std::setw(4) << seconds << " s  " << name
-              << (*verdict == 's' ? " (skipped: " + why_not_measured + ")" : "") << std::endl;
+    std::string differences;
+    for (const std::string& difference : comparison.differences) differences += "    " + difference + "\n";
+    const bool measured = comparison.skipped.empty();
+    tally.add(!differences.empty() ? Tally::failed
+              : measured           ? Tally::ok
+                                   : Tally::skipped,
+              took, name, measured ? "" : "skipped: " + why_not_measured, differences);
 }
 
 std::string read_page(const std::string& path) {
@@ -184,11 +174,11 @@ int main(int argc, char* argv[]) {
         for (const Claim& claim : claims) {
             const auto start = Clock::now();
             matrix.push_back(measure(claim, chapters));
-            const std::chrono::duration<double> took = Clock::now() - start;
+            const auto took = Clock::now() - start;
             if (page.empty()) {
-                say_measured(matrix.back(), took.count());
+                say_measured(matrix.back(), took);
             } else {
-                judge({matrix.back()}, page, false, claim.id + ": " + claim.sentence, took.count(), tally);
+                judge({matrix.back()}, page, false, claim.id + ": " + claim.sentence, took, tally);
             }
         }
         if (page.empty()) {
@@ -196,11 +186,8 @@ int main(int argc, char* argv[]) {
             return std::any_of(matrix.begin(), matrix.end(), went_wrong) ? 1 : 0;
         }
         const std::string table = test_of_table(arguments.page);
-        if (arguments.ids.empty() && asked_for(table)) judge(matrix, page, true, table, 0, tally);
-        if (const char* file = std::getenv("TALLY"); file != nullptr) {
-            std::ofstream(file) << tally.passed << ' ' << tally.failed << ' ' << tally.skipped << '\n';
-        }
-        return tally.failed == 0 ? 0 : 1;
+        if (arguments.ids.empty() && asked_for(table)) judge(matrix, page, true, table, {}, tally);
+        return tally.finish();
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

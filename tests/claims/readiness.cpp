@@ -18,8 +18,10 @@
 
 #include "common/check.h"
 #include "tests/claims/claim.h"
-#include "tests/claims/look.h"
 #include "tests/claims/record.h"
+#include "tests/support/idle.h"
+#include "tests/support/served.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
@@ -67,16 +69,16 @@ bool fd_set_writes_behind_the_set() {
     return memory[words] == 1;
 }
 
-bool is_select(const Call& call) {
-    return call.name == "pselect6" || call.name == "select" || call.name == "_newselect";
+bool is_select(const TraceEvent& call) {
+    return call.is("pselect6") || call.is("select") || call.is("_newselect");
 }
 
 /// "7, [3 4], [5 6], NULL, NULL, NULL": the descriptors 3 to 6.
-std::set<long> asked_about(const Call& select) {
+std::set<long> asked_about(const TraceEvent& select) {
     std::set<long> descriptors;
+    const std::string arguments = select.all_arguments();
     std::string numbers;
-    for (const char c : select.arguments.substr(select.arguments.find(',') + 1))
-        numbers += std::isdigit(c) != 0 ? c : ' ';
+    for (const char c : arguments.substr(arguments.find(',') + 1)) numbers += std::isdigit(c) != 0 ? c : ' ';
     std::istringstream words(numbers);
     for (long fd = 0; words >> fd;) descriptors.insert(fd);
     return descriptors;
@@ -87,13 +89,13 @@ std::pair<bool, std::string> asks_about_all_each_time(const Record& record) {
     std::set<long> open;
     std::size_t most = 0;
     std::string longest;
-    for (const Call& call : record.calls) {
-        if (call.name == "listen") open.insert(call.argument(0));
-        if (call.name == "accept4" && call.result >= 0) open.insert(call.result);
-        if (call.name == "close") open.erase(call.argument(0));
+    for (const TraceEvent& call : record.calls) {
+        if (call.is("listen")) open.insert(call.number(0));
+        if (call.is("accept4") && call.value >= 0) open.insert(call.value);
+        if (call.is("close")) open.erase(call.number(0));
         if (!is_select(call)) continue;
-        if (asked_about(call) != open) return {false, call.text};
-        if (open.size() > most) longest = call.text;
+        if (asked_about(call) != open) return {false, call.text()};
+        if (open.size() > most) longest = call.text();
         most = std::max(most, open.size());
     }
     return {most > 1, longest};
@@ -132,8 +134,8 @@ bool size_is_no_size() {
 Finding s12_epoll_create(const Chapter& chapter) {
     static const bool as_said = size_is_no_size();
     const Record& record = record_of(chapter);
-    const auto made = record.find([](const Call& call) { return call.name == "epoll_create1"; });
-    return {as_said && made, made ? code(record.calls[*made].text) : ""};
+    const auto made = record.find([](const TraceEvent& call) { return call.is("epoll_create1"); });
+    return {as_said && made, made ? code(record.calls[*made].text()) : ""};
 }
 
 // --- S13 ------------------------------------------------------------------------------------------------------------
@@ -163,18 +165,18 @@ bool del_takes_out() {
 Finding s13_epoll_ctl(const Chapter& chapter) {
     static const bool as_said = del_takes_out();
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     Client client(endpoint);
     client.expect_echo("hello\n");
     wait_for_rest(server.pid());
     const int fd = find_descriptor(server.pid(), server_end(endpoint, client).inode).number;
     const Watched added = watched(server, fd);
-    send_and_never_read(client, endpoint, server.pid());
+    send_and_never_read(client, server.pid());
     Watched changed{};
     const bool asks_for_room =
         eventually([&] { return ((changed = watched(server, fd)).events & EPOLLOUT) != 0; }, milliseconds(1000));
     client.reset();
-    const bool removed = eventually([&] { return watched(server, fd).events == 0; }, long_enough);
+    const bool removed = eventually([&] { return watched(server, fd).events == 0; });
 
     const auto asks_for = [](const Watched& one) { return one.events & (EPOLLIN | EPOLLOUT); };
     const bool user_data = added.data != 0 && changed.data == added.data;
@@ -199,12 +201,10 @@ bool gives_the_ready_ones_and_keeps_time() {
 Finding s14_epoll_wait(const Chapter& chapter) {
     static const bool as_said = gives_the_ready_ones_and_keeps_time();
     RunningServer server(chapter.program);
-    const Client silent(server.endpoint(long_enough));
+    const Client silent(server.endpoint());
     wait_for_rest(server.pid());
-    const std::vector<Task> all = tasks(server.pid());
-    const auto main =
-        std::find_if(all.begin(), all.end(), [&](const Task& task) { return task.thread == server.pid(); });
-    if (main == all.end() || main_thread_waits_in(server.pid()) != "epoll_wait") return {false, ""};
+    const auto main = main_thread(server.pid());
+    if (!main || main_thread_waits_in(server.pid()) != "epoll_wait") return {false, ""};
     const int timeout = static_cast<int>(main->arguments.at(3)); // as the kernel has it: the fourth argument
     return {as_said && timeout == -1, code(text("epoll_wait(..., ", timeout, ")"))};
 }

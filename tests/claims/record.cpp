@@ -2,10 +2,10 @@
 
 #include <csignal>
 #include <map>
-#include <sstream>
 
-#include "tests/cases/case.h"
-#include "tests/claims/look.h"
+#include "tests/support/idle.h"
+#include "tests/support/served.h"
+#include "tests/support/sockets.h"
 #include "tests/support/straced.h"
 
 std::optional<std::size_t> Record::find(const Wanted& wanted, std::size_t from) const {
@@ -20,11 +20,10 @@ namespace {
 /// Three clients come while the server is stopped, so that they queue; then each gets a line back and leaves.
 void three_clients(const Endpoint& endpoint, pid_t server, Record& record) {
     kill(server, SIGSTOP);
-    wait_until(
-        "that strace has stopped it", [&] { return process_state(server) == 't'; }, long_enough);
+    wait_until("that strace has stopped it", [&] { return process_state(server) == 't'; });
     std::vector<Client> clients = connect_clients(endpoint, 3);
     for (const Client& client : clients) record.clients.push_back(port_of(client.address()));
-    record.queued = eventually([&] { return accept_queue(endpoint) == clients.size(); }, long_enough);
+    record.queued = eventually([&] { return accept_queue(endpoint) == clients.size(); });
     kill(server, SIGCONT);
     for (Client& client : clients) {
         client.expect_echo("hello\n");
@@ -36,23 +35,21 @@ void one_that_reads_late(const Endpoint& endpoint, pid_t server, Record& record)
     wait_for_rest(server);
     Client client(endpoint);
     record.clients.push_back(port_of(client.address()));
-    const std::size_t sent = send_and_never_read(client, endpoint, server);
-    read_away(client, sent);
+    const std::size_t sent = send_and_never_read(client, server);
+    client.receive_away(sent);
     client.finish_sending();
     client.receive_all();
 }
 
 Record make_record(const std::string& program) {
     // -s 16: little of the data; but with less there would be too little of lists, too.
-    const auto traced = start_straced({"-s", "16"}, {program, "--port", "0"});
-    const Endpoint endpoint{parse_address("127.0.0.1", traced->port()).value(), long_enough};
-    Record record{{}, {}, false, traced->pid()};
+    Straced traced({"-s", "16"}, program);
+    Record record{{}, {}, false, traced.pid()};
     wait_for_rest(record.main);
-    three_clients(endpoint, record.main, record);
-    one_that_reads_late(endpoint, record.main, record);
+    three_clients(traced.endpoint(), record.main, record);
+    one_that_reads_late(traced.endpoint(), record.main, record);
     wait_for_rest(record.main);
-    std::istringstream lines(traced->finish());
-    record.calls = parse_strace(lines);
+    record.calls = read_strace(traced.finish());
     return record;
 }
 

@@ -10,19 +10,19 @@
 #include <string>
 #include <vector>
 
-#include "tests/claims/calls.h"
 #include "tests/claims/claim.h"
+#include "tests/support/strace_reader.h"
 
-/// The calls of a server, of all its threads and processes, in the order in which they returned. It was started; then
+/// The calls of a server, of all its threads and processes, in the order in which they began. It was started; then
 /// three clients came at once, and each sent a line and left when it had it back; a fourth sent until it was stuck, and
 /// only then read; then it left, and the server got SIGTERM.
 struct Record {
-    std::vector<Call> calls;
+    std::vector<TraceEvent> calls;
     std::vector<std::uint16_t> clients; ///< the ports of the four, in the order in which they came
     bool queued;                        ///< whether the three were in the queue before the first was accepted
     pid_t main;
 
-    using Wanted = std::function<bool(const Call&)>;
+    using Wanted = std::function<bool(const TraceEvent&)>;
 
     /// Where the next such call stands, from place `from` on.
     [[nodiscard]] std::optional<std::size_t> find(const Wanted& wanted, std::size_t from = 0) const;

@@ -11,7 +11,6 @@
 
 #include "common/check.h"
 #include "tests/claims/claim.h"
-#include "tests/claims/look.h"
 #include "tests/claims/record.h"
 #include "tests/support/in_child.h"
 #include "tests/support/tcp_pair.h"
@@ -28,8 +27,8 @@ struct Pool {
 };
 
 /// What the C library's epoll_wait calls: not every processor has the call of that name.
-bool is_epoll_wait(const Call& call) {
-    return call.name == "epoll_wait" || call.name == "epoll_pwait";
+bool is_epoll_wait(const TraceEvent& call) {
+    return call.is("epoll_wait") || call.is("epoll_pwait");
 }
 
 /// Where each step stands in the record, as far as the server takes it.
@@ -54,8 +53,8 @@ struct Steps {
 Steps::Steps(const Record& of) : record(of) {
     find_setup();
     if (watch_listener) find_pools();
-    for (const Call& call : record.calls) {
-        if (call.name == "accept4" && call.result >= 0) clients.insert(call.result);
+    for (const TraceEvent& call : record.calls) {
+        if (call.is("accept4") && call.value >= 0) clients.insert(call.value);
     }
 }
 
@@ -64,22 +63,22 @@ void Steps::find_setup() {
     const auto next = [&](std::optional<std::size_t> from, const Record::Wanted& wanted) {
         return from ? record.find(wanted, *from + 1) : std::nullopt;
     };
-    socket = record.find([](const Call& call) { return call.name == "socket" && call.has("AF_INET, SOCK_STREAM"); });
-    if (socket) listener = record.calls[*socket].result;
+    socket = record.find([](const TraceEvent& call) { return call.is("socket") && call.has("AF_INET, SOCK_STREAM"); });
+    if (socket) listener = record.calls[*socket].value;
     const auto about_listener = [&](const char* name) {
-        return [this, name](const Call& call) { return call.name == name && call.argument(0) == listener; };
+        return [this, name](const TraceEvent& call) { return call.is(name) && call.number(0) == listener; };
     };
     bind = next(socket, about_listener("bind"));
-    nonblocking = next(socket, [&](const Call& call) {
+    const bool asked_for = socket && record.calls[*socket].has("SOCK_NONBLOCK"); // T1 and T2 in one call
+    nonblocking = asked_for ? socket : next(socket, [&](const TraceEvent& call) {
         return about_listener("fcntl")(call) && call.has("F_SETFL") && call.has("O_NONBLOCK");
     });
     if (nonblocking > bind) nonblocking.reset(); // too late
     listen = next(bind, about_listener("listen"));
-    epoll_create = next(listen, [](const Call& call) { return call.name == "epoll_create1"; });
-    if (epoll_create) epoll = record.calls[*epoll_create].result;
-    watch_listener = next(epoll_create, [&](const Call& call) {
-        return call.name == "epoll_ctl" && call.argument(0) == epoll &&
-               call.has(text("EPOLL_CTL_ADD, ", listener, ","));
+    epoll_create = next(listen, [](const TraceEvent& call) { return call.is("epoll_create1"); });
+    if (epoll_create) epoll = record.calls[*epoll_create].value;
+    watch_listener = next(epoll_create, [&](const TraceEvent& call) {
+        return call.is("epoll_ctl") && call.number(0) == epoll && call.has(text("EPOLL_CTL_ADD, ", listener, ","));
     });
     wait = next(watch_listener, is_epoll_wait);
 }
@@ -87,42 +86,42 @@ void Steps::find_setup() {
 /// The threads, and the queues that they wait at: each begins with a wait on its queue's condition variable.
 void Steps::find_pools() {
     for (std::size_t i = *watch_listener; i < record.calls.size(); ++i) {
-        const Call& start = record.calls[i];
+        const TraceEvent& start = record.calls[i];
         if (!start.name.starts_with("clone") || !start.has("CLONE_THREAD")) continue;
-        const auto waits = record.find([&](const Call& call) {
-            return call.thread == start.result && call.name == "futex" && call.has("FUTEX_WAIT_BITSET");
+        const auto waits = record.find([&](const TraceEvent& call) {
+            return call.thread == start.value && call.is("futex") && call.has("FUTEX_WAIT_BITSET");
         });
         if (!waits) continue;
-        const long queue = record.calls[*waits].argument(0);
+        const long queue = record.calls[*waits].number(0);
         Pool& pool = readers.threads.empty() || readers.is_at(queue) ? readers : writers;
         if (pool.threads.empty()) {
             pool.queue = queue;
             pool.first_thread = i;
         }
-        if (pool.is_at(queue)) pool.threads.insert(static_cast<pid_t>(start.result));
+        if (pool.is_at(queue)) pool.threads.insert(static_cast<pid_t>(start.value));
     }
 }
 
 /// The call as it stands in the record is the figure.
 Finding Steps::found(std::optional<std::size_t> step) const {
-    return {step.has_value(), step ? code(record.calls[*step].text) : ""};
+    return {step.has_value(), step ? code(record.calls[*step].text()) : ""};
 }
 
 /// Whether main, told of the event, wakes a thread at the pool's queue, and then one of these makes the call for a
 /// client.
 bool Steps::handed_on(const Pool& pool, const char* event, const char* call_name) const {
     const auto told = record.find(
-        [&](const Call& call) { return call.thread == record.main && is_epoll_wait(call) && call.has(event); });
+        [&](const TraceEvent& call) { return call.thread == record.main && is_epoll_wait(call) && call.has(event); });
     if (!told) return false;
     const auto wakes = record.find(
-        [&](const Call& call) {
-            return call.thread == record.main && call.name == "futex" && call.has("FUTEX_WAKE") &&
-                   pool.is_at(call.argument(0));
+        [&](const TraceEvent& call) {
+            return call.thread == record.main && call.is("futex") && call.has("FUTEX_WAKE") &&
+                   pool.is_at(call.number(0));
         },
         *told);
     const auto by_pool = record.find(
-        [&](const Call& call) {
-            return call.name == call_name && clients.contains(call.argument(0)) && pool.threads.contains(call.thread);
+        [&](const TraceEvent& call) {
+            return call.is(call_name) && clients.contains(call.number(0)) && pool.threads.contains(call.thread);
         },
         *told);
     return wakes && by_pool;
@@ -130,8 +129,8 @@ bool Steps::handed_on(const Pool& pool, const char* event, const char* call_name
 
 /// Whether only these threads make the call for clients.
 bool only_by(const Steps& steps, const char* name, const std::set<pid_t>& threads) {
-    return std::all_of(steps.record.calls.begin(), steps.record.calls.end(), [&](const Call& call) {
-        return call.name != name || !steps.clients.contains(call.argument(0)) || threads.contains(call.thread);
+    return std::all_of(steps.record.calls.begin(), steps.record.calls.end(), [&](const TraceEvent& call) {
+        return !call.is(name) || !steps.clients.contains(call.number(0)) || threads.contains(call.thread);
     });
 }
 
@@ -196,7 +195,7 @@ Finding t10_write_threads(const Chapter& chapter) {
 
 Finding t11_wait(const Chapter& chapter) {
     const Steps steps(record_of(chapter));
-    const auto waits = std::count_if(steps.record.calls.begin(), steps.record.calls.end(), [&](const Call& call) {
+    const auto waits = std::count_if(steps.record.calls.begin(), steps.record.calls.end(), [&](const TraceEvent& call) {
         return is_epoll_wait(call) && call.thread == steps.record.main;
     });
     const bool after_the_threads = !steps.writers.first_thread || steps.wait > steps.writers.first_thread;
@@ -208,12 +207,12 @@ Finding t12_connect(const Chapter& chapter) {
     const Record& record = steps.record;
     for (const std::uint16_t port : record.clients) {
         const auto accepted = record.find(
-            [&](const Call& call) { return call.name == "accept4" && call.has(text("htons(", port, ")")); });
+            [&](const TraceEvent& call) { return call.is("accept4") && call.has(text("htons(", port, ")")); });
         if (!accepted || steps.epoll < 0) return {false, ""};
-        const Call& accept = record.calls[*accepted];
+        const TraceEvent& accept = record.calls[*accepted];
         const auto added = record.find(
-            [&](const Call& call) {
-                return call.name == "epoll_ctl" && call.has(text("EPOLL_CTL_ADD, ", accept.result, ","));
+            [&](const TraceEvent& call) {
+                return call.is("epoll_ctl") && call.has(text("EPOLL_CTL_ADD, ", accept.value, ","));
             },
             *accepted);
         if (!accept.has("SOCK_NONBLOCK") || !added) return {false, ""};
@@ -241,8 +240,7 @@ bool event_after_close(TcpPair& pair) {
     watched.data.u64 = 42;
     check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
     pair.client.send("a word\n");
-    wait_until(
-        "that the word arrives", [&] { return pair.client.unacknowledged() == 0; }, long_enough);
+    wait_until("that the word arrives", [&] { return pair.client.unacknowledged() == 0; });
     const int number = pair.server.get();
     pair.server.reset();
 
@@ -274,10 +272,10 @@ Finding t15_close(const Chapter& chapter) {
     if (steps.epoll < 0) return {false, ""};
     std::set<std::pair<pid_t, long>> taken_out; // by which thread, and which descriptor
     std::size_t closed = 0;
-    for (const Call& call : steps.record.calls) {
-        if (call.name == "epoll_ctl" && call.has("EPOLL_CTL_DEL, ")) taken_out.emplace(call.thread, call.argument(2));
-        if (call.name != "close" || !steps.clients.contains(call.argument(0))) continue;
-        if (taken_out.erase({call.thread, call.argument(0)}) == 0) return {false, ""};
+    for (const TraceEvent& call : steps.record.calls) {
+        if (call.is("epoll_ctl") && call.has("EPOLL_CTL_DEL, ")) taken_out.emplace(call.thread, call.number(2));
+        if (!call.is("close") || !steps.clients.contains(call.number(0))) continue;
+        if (taken_out.erase({call.thread, call.number(0)}) == 0) return {false, ""};
         ++closed;
     }
     return {as_said && closed == steps.record.clients.size(), ""};

@@ -20,9 +20,11 @@
 #include "common/nonblocking.h"
 #include "common/write_all.h"
 #include "tests/claims/claim.h"
-#include "tests/claims/look.h"
 #include "tests/claims/record.h"
+#include "tests/support/idle.h"
 #include "tests/support/in_child.h"
+#include "tests/support/served.h"
+#include "tests/support/sockets.h"
 #include "tests/support/tcp_pair.h"
 
 namespace {
@@ -41,12 +43,12 @@ int protocol_of_socket(int asked_for) {
 Finding s1_socket(const Chapter& chapter) {
     const Record& record = record_of(chapter);
     const auto made =
-        record.find([](const Call& call) { return call.name == "socket" && call.has("AF_INET, SOCK_STREAM"); });
+        record.find([](const TraceEvent& call) { return call.is("socket") && call.has("AF_INET, SOCK_STREAM"); });
     if (!made) return {false, ""};
-    const long fd = record.calls[*made].result;
-    const auto listens = record.find([&](const Call& call) { return call.name == "listen" && call.argument(0) == fd; });
+    const long fd = record.calls[*made].value;
+    const auto listens = record.find([&](const TraceEvent& call) { return call.is("listen") && call.number(0) == fd; });
     const bool same = protocol_of_socket(0) == IPPROTO_TCP && protocol_of_socket(IPPROTO_TCP) == IPPROTO_TCP;
-    return {listens && same, code(record.calls[*made].text)};
+    return {listens && same, code(record.calls[*made].text())};
 }
 
 // --- S2 -------------------------------------------------------------------------------------------------------------
@@ -67,11 +69,11 @@ int state_of(std::uint16_t local_port, std::uint16_t remote_port) {
 
 Finding s2_bind(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     const std::uint16_t server_port = port_of(endpoint.address);
     const std::string port = std::to_string(server_port);
 
-    Process second({{chapter.program, "--port", port}, {}, true});
+    Process second({{chapter.program, "--port", port}});
     const auto ended = second.wait(long_enough);
     const bool refused = ended && ended->value == 1 &&
                          second.standard_error() == "bind 127.0.0.1:" + port + ": Address already in use\n";
@@ -84,8 +86,7 @@ Finding s2_bind(const Chapter& chapter) {
     client.receive_all();
     server.process().wait(long_enough);
     client.close();
-    const bool waits =
-        eventually([&] { return state_of(server_port, client_port) == TcpState::time_wait; }, long_enough);
+    const bool waits = eventually([&] { return state_of(server_port, client_port) == TcpState::time_wait; });
     const bool plain_fails = bind_plainly(endpoint.address) == EADDRINUSE;
     RunningServer restarted(chapter.program, {"--port", port});
     const bool holds = refused && waits && plain_fails;
@@ -113,13 +114,11 @@ int state_of(const Fd& client, const Endpoint& server) {
 int length_of_queue(const Chapter& chapter, int backlog) {
     RunningServer server(chapter.program, {"--backlog", std::to_string(backlog)});
     server.process().signal(SIGSTOP);
-    wait_until(
-        "that it has stopped", [&] { return process_state(server.pid()) == 'T'; }, long_enough);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
+    const Endpoint endpoint = server.endpoint();
 
     const std::vector<Client> connected = connect_clients(endpoint, static_cast<std::size_t>(backlog) + 1);
-    wait_until(
-        "that all are in the queue", [&] { return accept_queue(endpoint) == connected.size(); }, long_enough);
+    wait_until("that all are in the queue", [&] { return accept_queue(endpoint) == connected.size(); });
     const std::array waiting{begin_to_connect(endpoint), begin_to_connect(endpoint), begin_to_connect(endpoint)};
     const bool all_wait = std::all_of(waiting.begin(), waiting.end(), [&](const Fd& socket) {
         return state_of(socket, endpoint) == TcpState::connecting;
@@ -132,14 +131,13 @@ bool overflow_is_retried() {
     Options options = any_port();
     options.backlog = 0;
     const Fd listener = open_listener(options);
-    const Endpoint endpoint{local_address(listener.get()), long_enough};
+    const Endpoint endpoint{local_address(listener.get())};
     const Client first(endpoint);
-    wait_until(
-        "that the first is in the queue", [&] { return accept_queue(endpoint) == 1; }, long_enough);
+    wait_until("that the first is in the queue", [&] { return accept_queue(endpoint) == 1; });
     const Fd second = begin_to_connect(endpoint);
     const bool waits = state_of(second, endpoint) == TcpState::connecting;
     const Fd accepted_first(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    return waits && eventually([&] { return state_of(second, endpoint) == TcpState::established; }, long_enough);
+    return waits && eventually([&] { return state_of(second, endpoint) == TcpState::established; });
 }
 
 /// The cap that a listener of this backlog gets: what ss shows as Send-Q.
@@ -178,8 +176,8 @@ Finding s4_accept(const Chapter& chapter) {
     std::size_t from = 0;
     for (const std::uint16_t port : record.clients) {
         const auto accepted = record.find(
-            [&](const Call& call) {
-                return call.name == "accept4" && call.result > call.argument(0) && call.has(text("htons(", port, ")"));
+            [&](const TraceEvent& call) {
+                return call.is("accept4") && call.value > call.number(0) && call.has(text("htons(", port, ")"));
             },
             from);
         in_order = in_order && accepted;
@@ -198,15 +196,14 @@ bool read_gives_what_has_arrived() {
     pair.client.send("the first ha");
     std::array<char, 100> piece{};
     const Client& client = pair.client;
-    wait_until(
-        "that the half arrives", [&] { return client.unacknowledged() == 0; }, long_enough);
+    wait_until("that the half arrives", [&] { return client.unacknowledged() == 0; });
     return read(pair.server.get(), piece.data(), piece.size()) == 12;
 }
 
 Finding s5_read(const Chapter& chapter) {
     static const bool gives_what_has_arrived = read_gives_what_has_arrived();
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     const Client silent(endpoint);
     wait_for_rest(server.pid());
     const std::vector<Client> others = connect_clients(endpoint, 3);
@@ -220,7 +217,7 @@ Finding s5_read(const Chapter& chapter) {
 
 Finding s6_fork(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     std::vector<Client> clients = connect_clients(endpoint, 5);
     for (Client& client : clients) client.expect_echo("hello\n");
     wait_for_rest(server.pid());
@@ -235,7 +232,7 @@ Finding s6_fork(const Chapter& chapter) {
         one_each = one_each && owners == 1 && descriptor_of(server.pid(), inode) < 0;
     }
     clients.clear();
-    const bool reaped = eventually([&] { return process_tree(server.pid()).size() == 1; }, long_enough);
+    const bool reaped = eventually([&] { return process_tree(server.pid()).size() == 1; });
     return {one_each && processes.size() == 6 && reaped,
             text("5 clients: ", processes.size() - 1, " children; then 0")};
 }
@@ -267,7 +264,7 @@ constexpr double large = 40; // KiB
 
 Finding s7_memory_of_a_process(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const double memory = memory_a_client(server.endpoint(long_enough), server.pid());
+    const double memory = memory_a_client(server.endpoint(), server.pid());
     return {memory > large, kibibytes(memory) + " a client"};
 }
 
@@ -321,19 +318,18 @@ void make_a_thread() {
 
 Finding s8_threads(const Chapter& chapter) {
     RunningServer processes(chapter.program);
-    const double process_memory = memory_a_client(processes.endpoint(long_enough), processes.pid());
+    const double process_memory = memory_a_client(processes.endpoint(), processes.pid());
 
     const Fd listener = open_listener(any_port());
     const Child threads([&] { serve_with_threads(listener.get()); });
-    const Endpoint endpoint{local_address(listener.get()), long_enough};
+    const Endpoint endpoint{local_address(listener.get())};
     const double thread_memory = memory_a_client(endpoint, threads.pid());
 
     // For the waiting they are the same: a task of the kernel for each client, in read.
     const std::vector<Client> of_threads = connect_clients(endpoint, crowd);
-    const std::vector<Client> of_processes = connect_clients(processes.endpoint(long_enough), crowd);
+    const std::vector<Client> of_processes = connect_clients(processes.endpoint(), crowd);
     const auto all_wait = [](pid_t server) { return tasks_in(server, SYS_read) == crowd; };
-    const bool same_waiting =
-        eventually([&] { return all_wait(threads.pid()) && all_wait(processes.pid()); }, long_enough);
+    const bool same_waiting = eventually([&] { return all_wait(threads.pid()) && all_wait(processes.pid()); });
 
     const double fork_cost = cost_of_making(make_a_process);
     const double thread_cost = cost_of_making(make_a_thread);
@@ -357,23 +353,21 @@ bool small_write_returns(const Endpoint& endpoint, pid_t server) {
     Client client(endpoint);
     const std::string line = "an answer that nobody reads\n";
     client.send(line);
-    const bool arrived = eventually(
-        [&] {
-            return client_end(endpoint, client).receive_queue == line.size() &&
-                   server_end(endpoint, client).send_queue == 0;
-        },
-        long_enough);
-    return arrived && eventually([&] { return tasks_in(server, SYS_write) == 0; }, long_enough);
+    const auto has_arrived = [&] {
+        return client_end(endpoint, client).receive_queue == line.size() &&
+               server_end(endpoint, client).send_queue == 0;
+    };
+    return eventually(has_arrived) && eventually([&] { return tasks_in(server, SYS_write) == 0; });
 }
 
 Finding s9_write(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     const bool small_one_returns = small_write_returns(endpoint, server.pid());
     Client client(endpoint);
     bool waits_in_write = false;
     for (int i = 0; i < 3 && !waits_in_write; ++i) { // it may have gone on just now
-        send_and_never_read(client, endpoint, server.pid());
+        send_and_never_read(client, server.pid());
         waits_in_write = tasks_in(server.pid(), SYS_write) == 1;
     }
     // What write has taken is in the two kernels' buffers: unacknowledged on this side, unread on the other.
@@ -404,7 +398,7 @@ bool is_nonblocking(int fd) {
 bool accepted_socket_does_not_inherit() {
     const Fd listener = open_listener(any_port());
     check(set_nonblocking(listener.get()), "fcntl");
-    const Endpoint endpoint{local_address(listener.get()), long_enough};
+    const Endpoint endpoint{local_address(listener.get())};
     const Client first(endpoint);
     const Fd plain(check(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
     const Client second(endpoint);
@@ -425,12 +419,12 @@ bool dup_shares_the_flag() {
 Finding s10_nonblocking(const Chapter& chapter) {
     static const bool as_said = bare_setfl_loses_flags() && accepted_socket_does_not_inherit() && dup_shares_the_flag();
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     Client client(endpoint);
     client.expect_echo("hello\n");
     const auto has_flag = [&](const TcpSocket& socket) {
         const Descriptor descriptor = find_descriptor(server.pid(), socket.inode);
-        return (descriptor_flags(descriptor.process, descriptor.number) & O_NONBLOCK) != 0;
+        return (descriptor_flags(descriptor) & O_NONBLOCK) != 0;
     };
     return {as_said && has_flag(listening_socket(endpoint)) && has_flag(server_end(endpoint, client)), ""};
 }

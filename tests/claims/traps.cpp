@@ -17,8 +17,10 @@
 #include "common/check.h"
 #include "tests/cases/case.h"
 #include "tests/claims/claim.h"
-#include "tests/claims/look.h"
+#include "tests/support/idle.h"
 #include "tests/support/in_child.h"
+#include "tests/support/served.h"
+#include "tests/support/sockets.h"
 #include "tests/support/straced.h"
 #include "tests/support/tcp_pair.h"
 
@@ -34,8 +36,7 @@ bool keeps(const Chapter& chapter, std::initializer_list<const char*> names) {
         try {
             played->play(subject);
         } catch (const Failed& failed) {
-            std::cerr << text("chapter 0", chapter.number, ", '", name, "': ", failed.did, ": expected ",
-                              failed.expected, ", got ", failed.got, "\n");
+            std::cerr << text("chapter 0", chapter.number, ", '", name, "': ", failed.what(), "\n");
             return false;
         }
     }
@@ -52,7 +53,7 @@ std::string end_of_a_writer_to_the_gone() {
                char byte = 0;
                // The first call fails with what the reset has left, ECONNRESET; the next one with EPIPE, if it returns.
                const auto is_reset = [&] { return read(pair.server.get(), &byte, 1) < 0 && errno == ECONNRESET; };
-               wait_until("that the reset arrives", is_reset, long_enough);
+               wait_until("that the reset arrives", is_reset);
                if (write(pair.server.get(), "x", 1) < 0) std::cout << "returned";
            })
         .ended;
@@ -93,8 +94,7 @@ std::string epoll_wait_stopped_and_continued() {
     });
     child.wait_until_it_waits("waiting");
     child.signal(SIGSTOP);
-    wait_until(
-        "that it has stopped", [&] { return process_state(child.pid()) == 'T'; }, long_enough);
+    wait_until("that it has stopped", [&] { return process_state(child.pid()) == 'T'; });
     child.signal(SIGCONT);
     return child.outcome().out;
 }
@@ -102,24 +102,18 @@ std::string epoll_wait_stopped_and_continued() {
 /// Whether the server goes on when strace attaches to it, and when that leaves.
 bool survives_strace(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    Client client(server.endpoint(long_enough));
+    Client client(server.endpoint());
     client.expect_echo("before\n");
     wait_for_rest(server.pid());
-    Process strace({{"strace", "-f", "-o", "/dev/null", "-p", std::to_string(server.pid())}, {}, true});
-    const auto attached = [&] { return strace.standard_error().find("attached") != std::string::npos; };
-    if (!eventually([&] { return attached() || !strace.running(); }, long_enough) || !attached()) {
-        throw Skipped{"strace cannot attach here: " + strace.standard_error()};
-    }
+    AttachedStrace strace({"-f", "-p", std::to_string(server.pid())}, threads_of(server.pid()));
     client.expect_echo("traced\n");
-    strace.signal(SIGTERM);
-    strace.wait(long_enough);
+    strace.detach();
     client.expect_echo("after\n");
     return true;
 }
 
 Finding p3_eintr(const Chapter& chapter) {
     static const bool interrupted = epoll_wait_stopped_and_continued() == "waiting\n EINTR";
-    if (!why_no_strace().empty()) throw Skipped{why_no_strace()};
     return {interrupted && keeps(chapter, {"stopped and continued"}) && survives_strace(chapter), ""};
 }
 
@@ -146,7 +140,7 @@ Finding p5_room_to_write(const Chapter& chapter) {
     static const int asked_for_room = returns_at_once(EPOLLIN | EPOLLOUT);
     static const int not_asked = returns_at_once(EPOLLIN);
     RunningServer server(chapter.program);
-    Client client(server.endpoint(long_enough));
+    Client client(server.endpoint());
     client.exchange(random_bytes(8 << 20, 5)); // after this there is nothing left to send, and much room
     wait_for_rest(server.pid());               // not one thread runs
     return {asked_for_room == 1000 && not_asked == 0,
@@ -165,7 +159,7 @@ Finding p6_no_descriptors(const Chapter& chapter) {
 bool zombie_until_waited_for() {
     const pid_t child = check(fork(), "fork");
     if (child == 0) _exit(0);
-    const bool zombie = eventually([&] { return process_state(child) == 'Z'; }, long_enough);
+    const bool zombie = eventually([&] { return process_state(child) == 'Z'; });
     waitpid(child, nullptr, 0);
     return zombie && process_state(child) == '-';
 }
@@ -190,13 +184,13 @@ Finding p7_zombies_and_copies(const Chapter& chapter) {
 
 Finding p8_memory_is_bounded(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     std::vector<Client> clients = connect_clients(endpoint, 2);
     clients.front().expect_echo("x");
     wait_for_rest(server.pid());
     const std::size_t before = private_memory(server.pid());
     std::size_t sent = 0;
-    for (Client& client : clients) sent += send_and_never_read(client, endpoint, server.pid());
+    for (Client& client : clients) sent += send_and_never_read(client, server.pid());
     const std::size_t after = private_memory(server.pid());
     const std::size_t grown = (after - std::min(before, after)) / clients.size();
     return {grown < 512 << 10, text("sent ", sent / clients.size() >> 20, " MiB, grown by ", grown >> 10, " KiB")};
@@ -206,14 +200,14 @@ Finding p8_memory_is_bounded(const Chapter& chapter) {
 
 Finding p9_reused_descriptors(const Chapter& chapter) {
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     Client first(endpoint);
     first.expect_echo("first\n");
     const std::string inode = server_end(endpoint, first).inode;
     const Descriptor before = find_descriptor(server.pid(), inode);
     first.send("the answer to this comes too late\n");
     first.reset();
-    if (!eventually([&] { return descriptor_of(before.process, inode) < 0; }, long_enough)) {
+    if (!eventually([&] { return descriptor_of(before.process, inode) < 0; })) {
         throw Failed{"reset a connection", "that the server closes it", "it does not"};
     }
     Client second(endpoint);
@@ -233,8 +227,7 @@ int times_given(std::uint32_t flags) {
     watched.events = EPOLLIN | flags;
     check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
     pair.client.send("a word\n");
-    wait_until(
-        "that the word arrives", [&] { return pair.client.unacknowledged() == 0; }, long_enough);
+    wait_until("that the word arrives", [&] { return pair.client.unacknowledged() == 0; });
     int count = 0;
     epoll_event event{};
     for (int i = 0; i < 10; ++i) count += epoll_wait(epoll.get(), &event, 1, 0);
@@ -243,16 +236,16 @@ int times_given(std::uint32_t flags) {
 
 Finding p10_one_thread_a_connection(const Chapter& chapter) {
     static const int level_triggered = times_given(0);
-    static const int edge_triggered = times_given(EPOLLET);
+    static const int one_shot = times_given(EPOLLONESHOT);
     RunningServer server(chapter.program, {"--think", "60000"});
-    Client client(server.endpoint(long_enough));
+    Client client(server.endpoint());
     send_line(client, "a request that takes a minute\n");
     wait_for_rest(server.pid());
     send_line(client, "and one more that comes meanwhile\n");
     wait_for_rest(server.pid());
     const std::size_t thinking = tasks_in(server.pid(), SYS_clock_nanosleep);
-    return {level_triggered == 10 && edge_triggered == 1 && thinking == 1,
-            text(level_triggered, " of 10 waits give the event, with EPOLLET ", edge_triggered)};
+    return {level_triggered == 10 && one_shot == 1 && thinking == 1,
+            text(level_triggered, " of 10 waits give the event, with EPOLLONESHOT ", one_shot)};
 }
 
 // --- P11 ------------------------------------------------------------------------------------------------------------
@@ -261,10 +254,9 @@ Finding p11_nc_without_n(const Chapter& chapter) {
     const std::string nc = "nc.openbsd";
     if (!installed(nc)) throw Skipped{nc + " is not installed"};
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint(long_enough);
+    const Endpoint endpoint = server.endpoint();
     const auto start = [&](const std::string& options) {
-        return Launch{
-            {"bash", "-c", text("printf 'hi\\n' | ", nc, options, " 127.0.0.1 ", port_of(endpoint.address))}, {}, true};
+        return Launch{{"bash", "-c", text("printf 'hi\\n' | ", nc, options, " 127.0.0.1 ", port_of(endpoint.address))}};
     };
     Process with_n(start(" -N"));
     const bool ends = with_n.read_line(long_enough) == "hi" && with_n.wait(long_enough);

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <map>
@@ -15,6 +14,7 @@
 #include "tests/faults/trial.h"
 #include "tests/support/client.h"
 #include "tests/support/failed.h"
+#include "tests/support/tally.h"
 
 namespace {
 
@@ -34,13 +34,6 @@ struct Arguments {
     std::exit(2);
 }
 
-std::vector<std::string> words(const std::string& text) {
-    std::istringstream in(text);
-    std::vector<std::string> all;
-    for (std::string word; in >> word;) all.push_back(word);
-    return all;
-}
-
 /// "03-select-server/server" is of chapter 3, wherever its folder is.
 int chapter_of(const std::string& program) {
     const std::size_t end = program.rfind("/server");
@@ -51,7 +44,7 @@ int chapter_of(const std::string& program) {
 }
 
 Target target_of(const std::string& word) {
-    if (word.find("{port}") != std::string::npos) return {0, "", words(word)};
+    if (word.find("{port}") != std::string::npos) return {0, "", words_of(word)};
     const int chapter = chapter_of(word);
     if (chapter == 0) refuse("'" + word + "' is none of the six, and has no {port}");
     return {chapter, word, {}};
@@ -107,9 +100,9 @@ struct Table {
     }
 
     /// Where nothing was tried, nothing has been found out; so that is a failure, too.
-    [[nodiscard]] std::string verdict() const {
-        if (failures.empty() && !skipped.empty()) return "skipped";
-        return failures.empty() && sum().tried() > 0 ? "ok" : "FAILED";
+    [[nodiscard]] Tally::Verdict verdict() const {
+        if (failures.empty() && !skipped.empty()) return Tally::skipped;
+        return failures.empty() && sum().tried() > 0 ? Tally::ok : Tally::failed;
     }
 };
 
@@ -141,7 +134,7 @@ Table try_all(const std::string& program, const Target& target, const std::vecto
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
         for (std::size_t i = next++; i < faults.size(); i = next++) {
-            const Outcome outcome = try_fault(target, faults[i]);
+            const TrialResult outcome = try_fault(target, faults[i]);
             const std::lock_guard lock(mutex);
             table.add(faults[i], outcome.verdict);
             if (verbose) std::cout << static_cast<int>(outcome.verdict) << ' ' << faults[i].name() << std::endl;
@@ -178,24 +171,16 @@ int main(int argc, char* argv[]) {
     if (!any_chosen(arguments)) refuse("no fault has '" + arguments.only + "' in its name");
     limit_descriptors(RLIM_INFINITY);
     std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
-    std::map<std::string, int> count;
+    Tally tally;
     for (const Target& target : arguments.targets) {
         const std::vector<Fault> faults = chosen(arguments, target);
         const auto start = Clock::now();
         const Table table = try_all(argv[0], target, faults, arguments.verbose);
-        const std::chrono::duration<double> took = Clock::now() - start;
-        const std::string verdict = table.verdict();
-        ++count[verdict];
         if (!arguments.few) print(target.name(), table);
-        std::ostringstream line;
-        line << std::left << std::setw(8) << verdict << std::right << std::fixed << std::setprecision(1) << std::setw(4)
-             << took.count() << " s  faults: " << table.sum().tried() << " tried, "
-             << table.sum().of(Verdict::not_reached) << " not reached in the calls of " << target.name()
-             << (table.skipped.empty() ? "" : " (skipped: " + table.skipped + ")") << '\n';
-        std::cout << line.str() << std::flush;
+        tally.add(table.verdict(), Clock::now() - start,
+                  text("faults: ", table.sum().tried(), " tried, ", table.sum().of(Verdict::not_reached),
+                       " not reached in the calls of ", target.name()),
+                  table.skipped.empty() ? "" : "skipped: " + table.skipped);
     }
-    if (const char* file = std::getenv("TALLY")) {
-        std::ofstream(file) << count["ok"] << ' ' << count["FAILED"] << ' ' << count["skipped"] << '\n';
-    }
-    return count["FAILED"] == 0 ? 0 : 1;
+    return tally.finish();
 }

@@ -1,23 +1,14 @@
 #include "tests/faults/trial.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
-#include <filesystem>
-#include <fstream>
-#include <optional>
-#include <sstream>
+#include <memory>
 #include <thread>
+#include <utility>
 
-#include "common/check.h"
-#include "tests/support/failed.h"
 #include "tests/support/idle.h"
-#include "tests/support/running_server.h"
+#include "tests/support/strace_reader.h"
 #include "tests/support/straced.h"
 #include "tests/support/talker.h"
 
@@ -25,142 +16,73 @@ namespace {
 
 constexpr milliseconds patience(8000);
 
-std::vector<std::string> tasks_of(pid_t pid) {
-    std::vector<std::string> tasks;
-    std::error_code error;
-    for (std::filesystem::directory_iterator it(text("/proc/", pid, "/task"), error), end; !error && it != end;
-         it.increment(error)) {
-        tasks.push_back(it->path().filename());
-    }
-    std::sort(tasks.begin(), tasks.end(),
-              [](const std::string& a, const std::string& b) { return std::stoi(a) < std::stoi(b); });
-    return tasks;
-}
-
-/// Who traces this thread; 0 is nobody.
-pid_t tracer_of(const std::string& task) {
-    std::ifstream status("/proc/" + task + "/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("TracerPid:")) return std::stoi(line.substr(10));
-    }
-    return 0;
-}
-
-std::string content(int file) {
-    std::string all;
-    std::array<char, 1 << 16> piece{};
-    for (;;) {
-        const ssize_t count = pread(file, piece.data(), piece.size(), static_cast<off_t>(all.size()));
-        if (count <= 0) return all;
-        all.append(piece.data(), static_cast<std::size_t>(count));
-    }
-}
-
-/// The call that a line of strace's record is about: "read" in "1234 read(5, ..." and "1234 <... read resumed>...". The
-/// number of the thread is missing where strace traces only one.
-std::string call_of(const std::string& line) {
-    std::size_t begin = std::min(line.find_first_not_of("0123456789 "), line.size());
-    const std::string resumed = "<... ";
-    if (line.compare(begin, resumed.size(), resumed) == 0) begin += resumed.size();
-    return line.substr(begin, line.find_first_of("( ", begin) - begin);
-}
-
-/// strace, attached to a server that runs.
+/// strace, attached to a server that runs, and what it injects.
 class Injector {
   public:
     Injector(pid_t server, const Fault& fault)
-        : record_(check(memfd_create("record", MFD_CLOEXEC), "memfd_create")), fault_(fault),
-          strace_(Launch{command(server, fault, record_.get()), {}, true}) {
-        if (!why_no_strace().empty()) throw Skipped{why_no_strace()};
-        std::vector<std::string> wanted = tasks_of(server);
-        if (fault.in_a_worker) wanted = {worker_of(server)};
-        const auto traced = [&](const std::string& task) { return tracer_of(task) == strace_.pid(); };
-        const bool attached = eventually(
-            [&] { return !strace_.running() || std::all_of(wanted.begin(), wanted.end(), traced); }, patience);
-        // It ends when the server ends; and that may be killed at once, by the SIGTERMs that two of its threads get.
-        if (process_state(server) == 'Z' || (attached && strace_.running())) return;
-        const std::string error = strace_.standard_error();
-        const bool allowed = error.find("Operation not permitted") == std::string::npos;
-        if (!allowed) throw Skipped{error.substr(0, error.find('\n'))};
-        throw Failed{"attached strace", "that it traces the server", error};
-    }
+        : fault_(fault), strace_(options(server, fault), threads(server, fault)) {}
 
     /// Lets the server go on without it.
-    void detach() {
-        if (strace_.running()) strace_.signal(SIGTERM);
-        if (!strace_.wait(patience)) throw Failed{"detached strace", "that it ends", "it goes on"};
-    }
+    void detach() { strace_.detach(); }
 
     /// How many times it has done what it was told to do.
     [[nodiscard]] std::size_t hits() const {
-        std::istringstream record(content(record_.get()));
-        std::size_t count = 0;
-        for (std::string line; std::getline(record, line);) {
-            if (is_hit(line)) ++count;
-        }
-        return count;
+        return count([&](const TraceEvent& event) { return is_hit(event); });
     }
 
     /// Whether it has told the server to stop. (A SIGTERM to a child that the server has forked does not.)
-    [[nodiscard]] bool has_stopped(const std::vector<std::string>& tasks) const {
+    [[nodiscard]] bool has_stopped(const std::vector<pid_t>& threads) const {
         if (fault_.ends_it) return hits() > 0;
-        std::istringstream record(content(record_.get()));
-        for (std::string line; std::getline(record, line);) {
-            const std::string task = line.substr(0, line.find(' '));
-            if (line.find(" --- SIGTERM") != std::string::npos &&
-                std::find(tasks.begin(), tasks.end(), task) != tasks.end()) {
-                return true;
-            }
-        }
-        return false;
+        return count([&](const TraceEvent& event) {
+                   return event.kind == TraceEvent::Kind::signal && event.name == "SIGTERM" &&
+                          std::find(threads.begin(), threads.end(), event.thread) != threads.end();
+               }) > 0;
     }
 
     /// How many bytes all the calls of that name have given: read or write.
     [[nodiscard]] std::size_t bytes(const std::string& call) const {
-        std::istringstream record(content(record_.get()));
         std::size_t sum = 0;
-        for (std::string line; std::getline(record, line);) {
-            const std::size_t equals = line.rfind(" = "); // a line that is cut off has none
-            if (call_of(line) != call || line.ends_with("<unfinished ...>") || equals == std::string::npos) continue;
-            const long result = std::atol(line.substr(equals + 3).c_str());
-            if (result > 0) sum += static_cast<std::size_t>(result);
+        for (const TraceEvent& event : read_strace(strace_.record())) {
+            if (event.is(call) && event.value > 0) sum += static_cast<std::size_t>(event.value);
         }
         return sum;
     }
 
   private:
+    template <typename Wanted>
+    [[nodiscard]] std::size_t count(Wanted wanted) const {
+        const std::vector<TraceEvent> events = read_strace(strace_.record());
+        return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), wanted));
+    }
+
     /// A signal of strace's comes from the kernel, so the record says. Those that come anyway do not: SIGCHLD tells how
     /// the child ended (CLD_EXITED), and SIGPIPE comes from the process itself, as SIGTERM does from us (SI_USER). An
     /// error counts if it is that of the fault's own call: the brk of `no_heap` is marked, too.
-    [[nodiscard]] bool is_hit(const std::string& line) const {
-        if (fault_.what.starts_with("signal=")) {
-            const std::string signal = fault_.what.substr(7);
-            return line.find("--- " + signal + " {si_signo=" + signal + ", si_code=SI_KERNEL") != std::string::npos;
+    [[nodiscard]] bool is_hit(const TraceEvent& event) const {
+        if (event.kind == TraceEvent::Kind::signal) {
+            return fault_.what == "signal=" + event.name && event.result.find("si_code=SI_KERNEL") != std::string::npos;
         }
-        const bool marked = line.ends_with(fault_.what.starts_with("delay") ? "(DELAYED)" : "(INJECTED)");
-        return marked && ("," + fault_.calls + ",").find("," + call_of(line) + ",") != std::string::npos;
+        const bool marked = event.result.ends_with(fault_.what.starts_with("delay") ? "(DELAYED)" : "(INJECTED)");
+        return marked && ("," + fault_.calls + ",").find("," + event.name + ",") != std::string::npos;
     }
 
-    static std::string worker_of(pid_t server) {
-        const std::vector<std::string> tasks = tasks_of(server);
-        if (tasks.size() < 2) throw Failed{"looked for a worker thread", "one", "none"};
-        return tasks[1];
+    /// Those to attach to: all, or chapter 06's first worker.
+    static std::vector<pid_t> threads(pid_t server, const Fault& fault) {
+        const std::vector<pid_t> all = threads_of(server);
+        if (!fault.in_a_worker) return all;
+        if (all.size() < 2) throw Failed{"looked for a worker thread", "one", "none"};
+        return {all[1]};
     }
 
-    static std::vector<std::string> command(pid_t server, const Fault& fault, int record) {
-        std::vector<std::string> words = {"strace",
-                                          "-qq",
-                                          "-o",
-                                          text("/proc/", getpid(), "/fd/", record),
-                                          "-e",
-                                          "trace=" + existing(fault.calls) + (fault.no_heap() ? ",brk" : "") +
-                                              (fault.stops() || fault.ends_it || fault.at_stop ? ",read,write" : ""),
-                                          "-e",
-                                          "inject=" + existing(fault.calls) + ":" + fault.what + ":when=" + fault.when};
+    static std::vector<std::string> options(pid_t server, const Fault& fault) {
+        const std::string calls = existing(fault.calls);
+        const bool counts_bytes = fault.stops() || fault.ends_it || fault.at_stop;
+        const std::string more = text(fault.no_heap() ? ",brk" : "", counts_bytes ? ",read,write" : "");
+        const std::string pid = std::to_string(fault.in_a_worker ? threads(server, fault)[0] : server);
+        std::vector<std::string> words{"-qq", "-p", pid, "-e", "trace=" + calls + more};
+        words.insert(words.end(), {"-e", "inject=" + calls + ":" + fault.what + ":when=" + fault.when});
         if (fault.no_heap()) words.insert(words.end(), {"-e", "inject=brk:retval=0:when=1+"});
         if (!fault.in_a_worker) words.emplace_back("-f");
-        words.emplace_back("-p");
-        words.push_back(fault.in_a_worker ? worker_of(server) : std::to_string(server));
         return words;
     }
 
@@ -172,44 +94,43 @@ class Injector {
         return all;
     }
 
-    Fd record_;
     Fault fault_;
-    Process strace_;
+    AttachedStrace strace_;
 };
 
-std::vector<Part> write_conversation() {
-    std::vector<Part> parts;
-    const auto add = [&](const char* name, std::size_t size, Part::End end) -> Part& {
-        Part part;
-        part.name = name;
-        part.data = random_bytes(size, parts.size() + 1);
-        part.end = end;
-        parts.push_back(part);
-        return parts.back();
+std::vector<Role> write_conversation() {
+    std::vector<Role> roles;
+    const auto add = [&](const char* name, std::size_t size, Role::End end) -> Role& {
+        Role role;
+        role.name = name;
+        role.data = random_bytes(size, roles.size() + 1);
+        role.end = end;
+        roles.push_back(role);
+        return roles.back();
     };
-    Part& small = add("lines by turns", 40, Part::End::closes);
+    Role& small = add("lines by turns", 40, Role::End::closes);
     small.piece = small.ahead = 8;
-    Part& other = add("other lines by turns", 60, Part::End::closes);
+    Role& other = add("other lines by turns", 60, Role::End::closes);
     other.piece = other.ahead = 10;
-    Part& late = add("a megabyte before it reads", 1 << 20, Part::End::closes);
+    Role& late = add("a megabyte before it reads", 1 << 20, Role::End::closes);
     late.reads_late = true;
     late.receive_buffer = 4096;
     late.segment = 536;
-    add("half a megabyte, then the end of data", 1 << 19, Part::End::half_closes);
-    Part& leaves = add("leaves", 200000, Part::End::leaves);
+    add("half a megabyte, then the end of data", 1 << 19, Role::End::half_closes);
+    Role& leaves = add("leaves", 200000, Role::End::leaves);
     leaves.leaves_after = 1000;
-    Part& resets = add("resets", 200000, Part::End::resets);
+    Role& resets = add("resets", 200000, Role::End::resets);
     resets.leaves_after = 1000;
-    return parts;
+    return roles;
 }
 
 /// Those who talk while the fault comes.
-const std::vector<Part>& conversation() {
-    static const std::vector<Part> parts = write_conversation();
-    return parts;
+const std::vector<Role>& conversation() {
+    static const std::vector<Role> roles = write_conversation();
+    return roles;
 }
 
-/// What came of the parts.
+/// What came of the roles.
 struct Result {
     std::size_t lost = 0;
     std::string stories; // of those who lost
@@ -229,11 +150,11 @@ void judge(const std::vector<Talker>& talkers, bool in_time, Result& result) {
 }
 
 /// Side by side; or one after the other, where a server can no more.
-Result talk(const Endpoint& server, const std::vector<Part>& parts, bool by_turns) {
+Result talk(const Endpoint& server, const std::vector<Role>& roles, bool by_turns) {
     Result result;
     std::vector<Talker> talkers;
-    for (const Part& part : parts) {
-        talkers.emplace_back(server, part);
+    for (const Role& role : roles) {
+        talkers.emplace_back(server, role);
         if (!by_turns) continue;
         const bool in_time = play(talkers, patience);
         judge(talkers, in_time, result);
@@ -244,11 +165,11 @@ Result talk(const Endpoint& server, const std::vector<Part>& parts, bool by_turn
     return result;
 }
 
-Part line(const std::string& name) {
-    Part part;
-    part.name = name;
-    part.data = "and a late one\n";
-    return part;
+Role line(const std::string& name) {
+    Role role;
+    role.name = name;
+    role.data = "and a late one\n";
+    return role;
 }
 
 /// Throws Failed unless the clients got all that the server has read.
@@ -260,15 +181,15 @@ void expect_delivered(std::size_t read, std::size_t written, std::size_t got) {
 
 /// SIGTERM while a client has not taken all its data. Gives how much that client got.
 std::size_t stop_in_the_middle(RunningServer& server) {
-    Part part;
-    part.name = "still there at the stop";
+    Role role;
+    role.name = "still there at the stop";
     static const std::string data = random_bytes(8 << 20, 77);
-    part.data = data;
-    part.reads_late = true;
-    part.receive_buffer = 4096;
-    part.segment = 536;
+    role.data = data;
+    role.reads_late = true;
+    role.receive_buffer = 4096;
+    role.segment = 536;
     std::vector<Talker> last;
-    last.emplace_back(server.endpoint(), part);
+    last.emplace_back(server.endpoint(), role);
     bool told = false;
     const auto tell = [&] {
         if (!std::exchange(told, true)) server.process().signal(SIGTERM);
@@ -312,7 +233,7 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     const auto all_in = [&] { return !server.process().running() || open_descriptors(server.pid()) > size; };
     static_cast<void>(eventually(all_in, milliseconds(3000)));
     expect_running(server);
-    for (const Part& part : conversation()) talkers.emplace_back(server.endpoint(patience), part);
+    for (const Role& role : conversation()) talkers.emplace_back(server.endpoint(patience), role);
     Result result;
     const bool in_time = play(talkers, patience);
     expect_running(server);
@@ -333,22 +254,22 @@ void expect_end_by_lost_listener(RunningServer& server) {
 /// SIGTERM at a certain call, or a loss of the listener, while clients talk that take all they are sent. Throws Failed
 /// unless the server ends as it should, and whatever it had read has reached them. strace's record says how much that
 /// was.
-Outcome stop_and_judge(RunningServer& server, const Fault& fault) {
-    const std::vector<std::string> tasks = tasks_of(server.pid());
+TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
+    const std::vector<pid_t> threads = threads_of(server.pid());
     Injector injector(server.pid(), fault);
     std::vector<Talker> talkers;
     try {
-        for (const Part& part : conversation()) {
-            const bool takes_all = part.end == Part::End::closes || part.end == Part::End::half_closes;
-            if (takes_all) talkers.emplace_back(server.endpoint(patience), part);
+        for (const Role& role : conversation()) {
+            const bool takes_all = role.end == Role::End::closes || role.end == Role::End::half_closes;
+            if (takes_all) talkers.emplace_back(server.endpoint(patience), role);
         }
     } catch (const Failed&) {
-        if (!injector.has_stopped(tasks)) throw; // otherwise it has stopped already, and takes nobody any more
+        if (!injector.has_stopped(threads)) throw; // otherwise it has stopped already, and takes nobody any more
     }
     const bool in_time = play(talkers, patience);
     Result lost; // the stop has cut some of them short, which is no fault
     judge(talkers, in_time, lost);
-    const bool told = injector.has_stopped(tasks); // or else the call has not come, or only in a child
+    const bool told = injector.has_stopped(threads); // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
     if (told && fault.ends_it) {
         expect_end_by_lost_listener(server);
@@ -380,7 +301,7 @@ std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
     return std::make_unique<RunningServer>(target.program, fault.options);
 }
 
-Outcome play_and_judge(const Target& target, const Fault& fault) {
+TrialResult play_and_judge(const Target& target, const Fault& fault) {
     const auto server = start(target, fault);
     const bool by_turns = target.chapter == 1;
     const bool lasting = fault.when.ends_with("+");
@@ -396,7 +317,7 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
     if (lasting && !fault.may_lose) {
         // While it lasts nobody may be served. So nobody talks before it is over; but the server must not spin.
         std::vector<Talker> talkers;
-        for (const Part& part : conversation()) talkers.emplace_back(server->endpoint(patience), part);
+        for (const Role& role : conversation()) talkers.emplace_back(server->endpoint(patience), role);
         play(talkers, milliseconds(100));
         expect_running(*server);
         expect_pauses(injector, fault.what);
@@ -429,13 +350,11 @@ Outcome play_and_judge(const Target& target, const Fault& fault) {
 
 } // namespace
 
-Outcome try_fault(const Target& target, const Fault& fault) {
+TrialResult try_fault(const Target& target, const Fault& fault) {
     try {
         return play_and_judge(target, fault);
     } catch (const Skipped& skipped) {
-        return {Verdict::skipped, skipped.why};
-    } catch (const Failed& failed) {
-        return {Verdict::failed, text(failed.did, ": expected ", failed.expected, ", got ", failed.got)};
+        return {Verdict::skipped, skipped.what()};
     } catch (const std::exception& error) {
         return {Verdict::failed, error.what()};
     }

@@ -23,10 +23,10 @@ enum class Verdict {
     failed,
 };
 
-struct Outcome {
+struct TrialResult {
     Verdict verdict = Verdict::failed;
     std::string why; ///< of a failure, or of what was skipped
 };
 
 /// Starts the server, lets strace inject the fault in the middle of a conversation, and judges what came of it.
-Outcome try_fault(const Target& target, const Fault& fault);
+TrialResult try_fault(const Target& target, const Fault& fault);

@@ -31,7 +31,7 @@ constexpr milliseconds time_for_all(180000);
 }
 
 /// The words of the command, quoted as in a shell; nothing is executed for it.
-std::vector<std::string> words_of(const std::string& command) {
+std::vector<std::string> shell_words(const std::string& command) {
     if (command.find_first_not_of(" \t") == std::string::npos) refuse("SERVER is missing: which program shall it be?");
     // wordexp would take the braces of {port} for the shell's, so they are kept from it.
     std::string guarded = command;
@@ -123,7 +123,7 @@ void play(const Case& played, const std::vector<std::string>& command, Count& co
         print_failure(played, shown);
         ++count.failed;
     } catch (const Skipped& skipped) {
-        std::cout << "skip    " << played.name << ": " << skipped.why << std::endl;
+        std::cout << "skip    " << played.name << ": " << skipped.what() << std::endl;
         ++count.skipped;
     }
     clean_up(subject);
@@ -152,7 +152,7 @@ void try_to_start(const std::vector<std::string>& command) {
 
 int main(int argc, char* argv[]) {
     if (argc < 2) refuse("SERVER is missing: which program shall it be?");
-    const std::vector<std::string> command = words_of(argv[1]);
+    const std::vector<std::string> command = shell_words(argv[1]);
     const int level = argc > 2 && *argv[2] != '\0' ? std::atoi(argv[2]) : 6;
     if (level < 1 || level > 6) refuse(std::string("LEVEL='") + argv[2] + "' is none of 01 to 06");
 

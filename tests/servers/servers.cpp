@@ -90,7 +90,7 @@ void judge(const Case& played) {
         }
     } catch (const Skipped& skipped) {
         SUCCEED();
-        skip(skipped.why);
+        skip(skipped.what());
     }
 }
 

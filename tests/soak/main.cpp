@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -15,6 +14,7 @@
 #include "tests/support/failed.h"
 #include "tests/support/idle.h"
 #include "tests/support/talker.h"
+#include "tests/support/tally.h"
 
 namespace {
 
@@ -77,28 +77,28 @@ class Dice {
     std::mt19937_64 random_;
 };
 
-Part random_part(Dice& dice) {
+Role random_role(Dice& dice) {
     static const std::string bytes = random_bytes(1 << 20, 6);
-    Part part;
-    part.data = bytes.substr(dice.from_to(0, 700000), dice.size(300000));
-    const std::size_t size = part.data.size();
-    if (dice.one_in(2)) part.piece = dice.size(100000);
-    if (size / std::min(part.piece, size) > 200) part.piece = size / 200;
-    if (dice.one_in(3)) part.ahead = dice.from_to(1, size);
-    if (dice.one_in(4)) part.pause = milliseconds(dice.from_to(1, 20));
-    if (part.pause.count() > 0 && size / std::min(part.piece, size) > 20) part.piece = size / 20 + 1;
-    if (part.ahead < part.piece) part.piece = part.ahead;
-    if (dice.one_in(4)) part.read_piece = std::max<std::size_t>(dice.size(4096), size / 500 + 1);
-    if (dice.one_in(4)) part.receive_buffer = 4096;
-    if (dice.one_in(6)) part.segment = 536;
-    if (dice.one_in(8)) part.urgent = dice.from_to(0, size - 1);
-    part.end = static_cast<Part::End>(dice.from_to(0, 3));
-    part.leaves_after = dice.one_in(2) ? 0 : dice.from_to(0, size / 2);
-    if (part.ahead == Part::no_limit) part.reads_late = dice.one_in(4);
+    Role role;
+    role.data = bytes.substr(dice.from_to(0, 700000), dice.size(300000));
+    const std::size_t size = role.data.size();
+    if (dice.one_in(2)) role.piece = dice.size(100000);
+    if (size / std::min(role.piece, size) > 200) role.piece = size / 200;
+    if (dice.one_in(3)) role.ahead = dice.from_to(1, size);
+    if (dice.one_in(4)) role.pause = milliseconds(dice.from_to(1, 20));
+    if (role.pause.count() > 0 && size / std::min(role.piece, size) > 20) role.piece = size / 20 + 1;
+    if (role.ahead < role.piece) role.piece = role.ahead;
+    if (dice.one_in(4)) role.read_piece = std::max<std::size_t>(dice.size(4096), size / 500 + 1);
+    if (dice.one_in(4)) role.receive_buffer = 4096;
+    if (dice.one_in(6)) role.segment = 536;
+    if (dice.one_in(8)) role.urgent = dice.from_to(0, size - 1);
+    role.end = static_cast<Role::End>(dice.from_to(0, 3));
+    role.leaves_after = dice.one_in(2) ? 0 : dice.from_to(0, size / 2);
+    if (role.ahead == Role::no_limit) role.reads_late = dice.one_in(4);
     const char* const ends[] = {"closes", "half-closes", "leaves", "resets"};
-    part.name = text("a client that ", ends[static_cast<int>(part.end)], part.reads_late ? ", reads late" : "",
-                     part.urgent < size ? ", has an urgent byte" : "", part.pause.count() > 0 ? ", pauses" : "");
-    return part;
+    role.name = text("a client that ", ends[static_cast<int>(role.end)], role.reads_late ? ", reads late" : "",
+                     role.urgent < size ? ", has an urgent byte" : "", role.pause.count() > 0 ? ", pauses" : "");
+    return role;
 }
 
 /// What has been done so far.
@@ -111,10 +111,7 @@ struct Sum {
 
 std::unique_ptr<RunningServer> start(const std::string& server) {
     if (server.find("{port}") == std::string::npos) return std::make_unique<RunningServer>(server);
-    std::istringstream in(server);
-    std::vector<std::string> command;
-    for (std::string word; in >> word;) command.push_back(word);
-    return std::make_unique<RunningServer>(command, patience);
+    return std::make_unique<RunningServer>(words_of(server), patience);
 }
 
 /// Throws Failed at a wrong byte; or, unless the server was stopped, when someone who is through is not served.
@@ -143,7 +140,7 @@ void play_round(RunningServer& server, std::uint64_t seed, bool stop, Sum& sum) 
             stopped = true;
         }
         while (!stopped && begun < clients && begun < stop_at && talkers.size() < side_by_side) {
-            talkers.emplace_back(server.endpoint(patience), random_part(dice));
+            talkers.emplace_back(server.endpoint(patience), random_role(dice));
             ++begun;
         }
     };
@@ -157,21 +154,13 @@ void play_round(RunningServer& server, std::uint64_t seed, bool stop, Sum& sum) 
     if (stop && !stopped) server.process().signal(SIGTERM);
 }
 
-/// The memory of a sanitizer grows with what the program does.
-bool has_sanitizer(pid_t pid) {
-    std::ifstream maps(text("/proc/", pid, "/maps"));
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("libtsan") != std::string::npos || line.find("libasan") != std::string::npos) return true;
-    }
-    return false;
-}
-
 /// Memory may grow a little with the first clients, but not with their number.
 void expect_no_growth(pid_t server, std::size_t& first, const Sum& sum) {
     const std::size_t now = private_memory(server);
     if (first == 0) first = now;
     constexpr std::size_t little = 4 << 20;
-    if (now <= first + little || has_sanitizer(server)) return;
+    const bool sanitized = has_library(server, "san.so"); // its memory grows
+    if (now <= first + little || sanitized) return;
     throw Failed{text(sum.clients, " clients came and went"), "no more memory than before",
                  text((now - first) / 1024, " KiB more")};
 }
@@ -212,30 +201,23 @@ void soak(const std::string& server_name, const Arguments& arguments, Again& aga
     expect_good_end(*server);
 }
 
-/// Whether all went well; says so.
-bool soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments) {
+void soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments, Tally& tally) {
     Again again{};
     std::string trouble;
     Sum sum;
     const auto start = Clock::now();
     try {
         soak(server, arguments, again, sum);
-    } catch (const Failed& failed) {
-        trouble = text(failed.did, ": expected ", failed.expected, ", got ", failed.got);
     } catch (const std::exception& error) {
         trouble = error.what();
     }
-    const std::chrono::duration<double> took = Clock::now() - start;
     if (!trouble.empty()) {
         std::cout << server << ": " << trouble << "\n    again: " << program << " --seconds " << again.seconds
                   << " --seed " << again.seed << " '" << server << "'\n";
     }
-    std::ostringstream line;
-    line << (trouble.empty() ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4)
-         << took.count() << " s  soak: seed " << arguments.seed << ", " << sum.clients << " clients in " << sum.rounds
-         << " rounds, " << sum.bytes / 1000000 << " MB, stopped " << sum.stops << " times: " << server << '\n';
-    std::cout << line.str() << std::flush;
-    return trouble.empty();
+    tally.add(trouble.empty() ? Tally::ok : Tally::failed, Clock::now() - start,
+              text("soak: seed ", arguments.seed, ", ", sum.clients, " clients in ", sum.rounds, " rounds, ",
+                   sum.bytes / 1000000, " MB, stopped ", sum.stops, " times: ", server));
 }
 
 } // namespace
@@ -243,11 +225,7 @@ bool soak_and_say(const std::string& program, const std::string& server, const A
 int main(int argc, char* argv[]) {
     const Arguments arguments = parse(argc, argv);
     std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
-    int passed = 0;
-    int failed = 0;
-    for (const std::string& server : arguments.servers) {
-        ++(soak_and_say(argv[0], server, arguments) ? passed : failed);
-    }
-    if (const char* file = std::getenv("TALLY")) std::ofstream(file) << passed << ' ' << failed << " 0\n";
-    return failed == 0 ? 0 : 1;
+    Tally tally;
+    for (const std::string& server : arguments.servers) soak_and_say(argv[0], server, arguments, tally);
+    return tally.finish();
 }

@@ -59,7 +59,7 @@ void bind_to_address_without_a_past(int socket) {
 
 Client::Client(const Endpoint& server, int receive_buffer, int segment)
     : socket_(check(socket(server.address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
-      patience_(server.patience) {
+      server_(server.address), patience_(server.patience) {
     if (receive_buffer > 0) setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (segment > 0) {
         setsockopt(fd(), IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
@@ -186,6 +186,14 @@ std::string Client::receive(std::size_t size) {
     return data;
 }
 
+void Client::receive_away(std::size_t size) {
+    while (size > 0) {
+        const std::string piece = receive_some(std::min<std::size_t>(size, 1 << 16));
+        if (piece.empty()) throw Failed{"read on", text(size, " bytes more"), "the end of data"};
+        size -= piece.size();
+    }
+}
+
 std::string Client::receive_all() {
     std::string data;
     for (const auto start = Clock::now();;) {
@@ -235,12 +243,23 @@ void Client::expect_echo(std::string_view line) {
     if (back != line) throw Failed{text("sent '", line, "'"), "the same back", text("'", back, "'")};
 }
 
-bool Client::hears_within(milliseconds time) {
+bool Client::hears_within(milliseconds time) const {
     return wait_for(POLLIN, time);
+}
+
+bool Client::has_room_within(milliseconds time) const {
+    return wait_for(POLLOUT, time);
 }
 
 void Client::reset() {
     const linger at_once{1, 0};
     setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     socket_.reset();
+}
+
+std::vector<Client> connect_clients(const Endpoint& server, std::size_t count) {
+    std::vector<Client> clients;
+    clients.reserve(count);
+    while (clients.size() < count) clients.emplace_back(server);
+    return clients;
 }

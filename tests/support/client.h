@@ -1,22 +1,20 @@
 // A client to test servers with: it waits for events, never longer than its patience, and says what it missed.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/address.h"
 #include "common/fd.h"
-
-using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
+#include "tests/support/eventually.h"
 
 /// Where a server listens, and how long its clients wait for anything before they say that it does not come.
 struct Endpoint {
     Address address;
-    milliseconds patience{10000};
+    milliseconds patience = long_enough;
     std::uint32_t ports = 0; ///< those of its clients: first | last << 16 (IP_LOCAL_PORT_RANGE, Linux 6.3); 0: any
 };
 
@@ -56,6 +54,9 @@ class Client {
     /// Waits for exactly `size` bytes.
     std::string receive(std::size_t size);
 
+    /// Receives so many, and looks at none of them.
+    void receive_away(std::size_t size);
+
     /// What has arrived now, at most `size` bytes; waits for at least one. Empty: the server has closed.
     std::string receive_some(std::size_t size);
 
@@ -68,8 +69,9 @@ class Client {
     /// Sends `line`, waits for its echo.
     void expect_echo(std::string_view line);
 
-    /// Whether anything (data, or the end) arrives within `time`.
-    bool hears_within(milliseconds time);
+    /// Whether anything (data, or the end) arrives within `time`; whether there is room to send more.
+    [[nodiscard]] bool hears_within(milliseconds time) const;
+    [[nodiscard]] bool has_room_within(milliseconds time) const;
 
     /// Closes with a reset (RST) instead of the ordinary end.
     void reset();
@@ -78,11 +80,17 @@ class Client {
     [[nodiscard]] int fd() const { return socket_.get(); }
     /// The client's own address, as the server sees it.
     [[nodiscard]] Address address() const { return local_address(fd()); }
+    /// Where it has connected to.
+    [[nodiscard]] const Address& server() const { return server_; }
 
   private:
     bool wait_for(short events, milliseconds time) const;
     void wait_or_fail(short events, const std::string& for_what) const;
 
     Fd socket_;
+    Address server_;
     milliseconds patience_;
 };
+
+/// Clients that connect and say nothing.
+std::vector<Client> connect_clients(const Endpoint& server, std::size_t count);

@@ -1,20 +1,12 @@
 // How a check says what went wrong.
 #pragma once
 
+#include <iterator>
 #include <sstream>
+#include <stdexcept>
 #include <string>
-
-/// Thrown by a check: what the client did, what was expected then, and what came instead.
-struct Failed {
-    std::string did;
-    std::string expected;
-    std::string got;
-};
-
-/// Thrown by a check that cannot be made on this machine.
-struct Skipped {
-    std::string why;
-};
+#include <utility>
+#include <vector>
 
 /// Puts its parts together as text.
 template <typename... Parts>
@@ -23,3 +15,25 @@ std::string text(const Parts&... parts) {
     (out << ... << parts);
     return out.str();
 }
+
+/// What stands between the spaces of a line.
+inline std::vector<std::string> words_of(const std::string& line) {
+    std::istringstream words(line);
+    return {std::istream_iterator<std::string>(words), {}};
+}
+
+/// Thrown by a check: what the client did, what was expected then, and what came instead. what() says all three.
+struct Failed : std::runtime_error {
+    Failed(std::string what_it_did, std::string what_was_expected, std::string what_it_got)
+        : std::runtime_error(what_it_did + ": expected " + what_was_expected + ", got " + what_it_got),
+          did(std::move(what_it_did)), expected(std::move(what_was_expected)), got(std::move(what_it_got)) {}
+
+    std::string did;
+    std::string expected;
+    std::string got;
+};
+
+/// Thrown by a check that cannot be made on this machine; what() says why.
+struct Skipped : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};

@@ -1,6 +1,7 @@
 #include "tests/support/idle.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/support/failed.h"
 
@@ -33,6 +34,28 @@ bool spins(pid_t server, milliseconds look, int percent, std::string& seen) {
 
 } // namespace
 
+bool Rest::has_lasted(milliseconds time) {
+    const std::vector<Task> before = std::exchange(last_, tasks(root_));
+    const bool has_slept =
+        std::equal(before.begin(), before.end(), last_.begin(), last_.end(), [](const Task& was, const Task& is) {
+            return was.thread == is.thread && was.switches == is.switches && is.state == 'S';
+        });
+    if (!has_slept) since_ = Clock::now();
+    return has_slept && Clock::now() - since_ >= time;
+}
+
+bool Rest::is_in(long call) const {
+    return std::any_of(last_.begin(), last_.end(), [&](const Task& task) { return task.call == call; });
+}
+
+void wait_for_rest(pid_t root) {
+    Rest rest(root);
+    wait_until("that the server has nothing left to do and sleeps", [&] {
+        std::this_thread::sleep_for(milliseconds(10));
+        return rest.has_lasted();
+    });
+}
+
 Idle idle(pid_t server) {
     return {open_descriptors(server), thread_count(server), process_tree(server).size()};
 }
@@ -40,8 +63,7 @@ Idle idle(pid_t server) {
 void expect_running(RunningServer& server) {
     const auto ended = server.process().wait(milliseconds(0));
     if (!ended) return;
-    std::string last = server.process().standard_error().substr(0, 200);
-    std::replace(last.begin(), last.end(), '\n', ' ');
+    const std::string last = server.process().beginning_of_errors();
     throw Failed{"talked", "a server that goes on", to_string(*ended) + (last.empty() ? "" : ": " + last)};
 }
 
@@ -70,8 +92,7 @@ void expect_good_end(RunningServer& server) {
     if (!ended || ended->by_signal || ended->value != 0) {
         throw Failed{"SIGTERM", "exit status 0 within 5 s", ended ? to_string(*ended) : "it goes on"};
     }
-    const auto gone = [](pid_t pid) { return process_state(pid) == '-' || process_state(pid) == 'Z'; };
-    if (!eventually([&] { return std::all_of(tree.begin(), tree.end(), gone); }, milliseconds(2000))) {
+    if (!eventually([&] { return std::all_of(tree.begin(), tree.end(), has_ended); }, milliseconds(2000))) {
         throw Failed{"SIGTERM", "no process left", "at least one"};
     }
 }

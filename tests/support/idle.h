@@ -1,12 +1,36 @@
-// A server that nobody talks to any more: it has given back what it took, it rests, and it ends in good order.
+// A server that has nothing to do: it rests. One that nobody talks to any more: it has given back what it took, and it
+// ends in good order.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "tests/support/running_server.h"
+
+/// Watches whether a server rests: whether all threads of `root` and its descendants sleep, and none of them has run
+/// from one look to the next. Then whatever has not come will not come, unless somebody sends something. This does not
+/// depend on how busy the machine is: a thread that has something to do and gets no CPU does not sleep.
+class Rest {
+  public:
+    explicit Rest(pid_t root) : root_(root) {}
+
+    /// Looks. Whether it has been so at all looks of the last `time`, and at some before.
+    bool has_lasted(milliseconds time = milliseconds(100));
+
+    /// Whether a thread was in this system call when it was looked last.
+    [[nodiscard]] bool is_in(long call) const;
+
+  private:
+    pid_t root_;
+    std::vector<Task> last_;
+    Clock::time_point since_;
+};
+
+/// Throws Failed when the server does not come to rest.
+void wait_for_rest(pid_t root);
 
 /// What it has when nobody is connected.
 struct Idle {

@@ -1,12 +1,10 @@
 // For what changes or ends the process it happens in: signals, exit, limits, standard error.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <string>
 
-#include "common/fd.h"
+#include "tests/support/process.h"
 
 /// What a child has left behind.
 struct Outcome {
@@ -21,25 +19,19 @@ struct Outcome {
 class Child {
   public:
     explicit Child(const std::function<void()>& function);
-    ~Child();
-    Child(const Child&) = delete;
-    Child& operator=(const Child&) = delete;
 
     /// Waits until it has printed `said` (and flushed) and has gone to sleep, in a system call that waits.
     void wait_until_it_waits(const std::string& said) const;
 
-    void signal(int number) const;
-    [[nodiscard]] pid_t pid() const { return pid_; }
+    void signal(int number) const { process_.signal(number); }
+    [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
     /// Waits for its end, 20 s at most; after that it is killed.
     Outcome outcome();
 
   private:
-    pid_t pid_ = -1;
-    Fd pidfd_;
-    Fd stdout_;
-    Fd stderr_;
-    bool reaped_ = false;
+    MemoryFile out_;
+    Process process_;
 };
 
 /// Runs `function` in a child, to its end.

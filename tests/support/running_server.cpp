@@ -3,18 +3,15 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <set>
-#include <sstream>
 
 #include "common/check.h"
-#include "tests/support/failed.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
-std::vector<std::string> command(const std::string& program, const std::vector<std::string>& more) {
-    std::vector<std::string> words{program, "--port", "0"};
+std::vector<std::string> command(std::vector<std::string> words, const std::string& program,
+                                 const std::vector<std::string>& more) {
+    words.insert(words.end(), {program, "--port", "0"});
     words.insert(words.end(), more.begin(), more.end());
     return words;
 }
@@ -24,8 +21,7 @@ std::uint16_t free_port() {
     Address address = parse_address("127.0.0.1", 0).value();
     const Fd probe(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     check(bind(probe.get(), address.raw(), address.size), "bind");
-    const std::string name = to_string(local_address(probe.get()));
-    return static_cast<std::uint16_t>(std::stoi(name.substr(name.rfind(':') + 1)));
+    return port_of(local_address(probe.get()));
 }
 
 std::vector<std::string> with_port(std::vector<std::string> command, std::uint16_t port) {
@@ -38,49 +34,6 @@ std::vector<std::string> with_port(std::vector<std::string> command, std::uint16
     return command;
 }
 
-struct Listening {
-    std::uint16_t port;
-    std::string inode;
-};
-
-/// The listening TCP sockets of this machine, from /proc/net/tcp and tcp6.
-std::vector<Listening> listening_sockets() {
-    std::vector<Listening> found;
-    for (const char* name : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-        std::ifstream table(name);
-        std::string line;
-        std::getline(table, line);
-        while (std::getline(table, line)) {
-            std::istringstream fields(line);
-            std::vector<std::string> words;
-            for (std::string word; fields >> word;) words.push_back(word);
-            if (words.size() < 10 || words[3] != "0A") continue;
-            const std::string port = words[1].substr(words[1].rfind(':') + 1);
-            found.push_back({static_cast<std::uint16_t>(std::stoi(port, nullptr, 16)), words[9]});
-        }
-    }
-    return found;
-}
-
-/// The ports that `root` and its descendants listen on.
-std::set<std::uint16_t> ports_of(pid_t root) {
-    std::set<std::string> inodes;
-    for (const pid_t pid : process_tree(root)) {
-        std::error_code error;
-        for (std::filesystem::directory_iterator it(text("/proc/", pid, "/fd"), error), end; !error && it != end;
-             it.increment(error)) {
-            std::error_code unreadable;
-            const std::string target = std::filesystem::read_symlink(it->path(), unreadable);
-            if (target.starts_with("socket:[")) inodes.insert(target.substr(8, target.size() - 9));
-        }
-    }
-    std::set<std::uint16_t> ports;
-    for (const Listening& socket : listening_sockets()) {
-        if (inodes.contains(socket.inode)) ports.insert(socket.port);
-    }
-    return ports;
-}
-
 /// Why a stranger's server is not there.
 std::string what_is_wrong(Process& process, std::uint16_t port, milliseconds waited) {
     std::string what;
@@ -90,26 +43,29 @@ std::string what_is_wrong(Process& process, std::uint16_t port, milliseconds wai
         if (!ended->by_signal && ended->value == 126) what = "it cannot be executed (is it a program, and chmod +x?)";
     } else {
         what = text("after ", waited.count() / 1000, " seconds it does not listen on port ", port);
-        for (const std::uint16_t other : ports_of(process.pid())) {
-            what += text("; it listens on port ", other, " (does it use the {port} that it is given?)");
+        const std::vector<pid_t> tree = process_tree(process.pid());
+        for (const TcpSocket& socket : listening_sockets()) {
+            const auto has_it = [&](pid_t pid) { return descriptor_of(pid, socket.inode) >= 0; };
+            if (std::none_of(tree.begin(), tree.end(), has_it)) continue;
+            what += text("; it listens on port ", socket.local_port, " (does it use the {port} that it is given?)");
         }
     }
-    std::string printed = process.standard_error().substr(0, 200);
-    std::replace(printed.begin(), printed.end(), '\n', ' ');
-    if (!printed.empty()) what += "; it printed: " + printed;
-    return what;
+    const std::string printed = process.beginning_of_errors();
+    return what + (printed.empty() ? "" : "; it printed: " + printed);
 }
 
 } // namespace
 
 RunningServer::RunningServer(const std::string& program, const std::vector<std::string>& more,
-                             const std::function<void()>& before_exec)
-    : process_(Launch{command(program, more), before_exec, true}) {
+                             const std::function<void()>& before_exec, std::vector<std::string> wrapper)
+    : process_({command(std::move(wrapper), program, more), before_exec}) {
     const std::string greeting = "listening on ";
-    const auto line = process_.read_line(milliseconds(20000));
+    const auto line = process_.read_line(long_enough);
     if (!line || !line->starts_with(greeting)) {
+        const auto ended = process_.wait(milliseconds(line ? 0 : 1000));
         throw Failed{"started " + program, "the line 'listening on ADDRESS:PORT'",
-                     line ? "'" + *line + "'" : "no line; stderr: " + process_.standard_error()};
+                     text(line ? "'" + *line + "'" : "no line", "; ", ended ? to_string(*ended) : "it goes on", "; ",
+                          process_.beginning_of_errors())};
     }
     listening_line_ = *line;
     const std::string where = line->substr(greeting.size());
@@ -123,10 +79,11 @@ RunningServer::RunningServer(const std::string& program, const std::vector<std::
 
 RunningServer::RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
                              const std::function<void()>& before_exec)
-    : port_(free_port()), process_(Launch{with_port(command, port_), before_exec, false}) {
+    : port_(free_port()), process_({with_port(command, port_), before_exec, false}) {
     const auto listened_on = [&] {
-        const std::vector<Listening> sockets = listening_sockets();
-        return std::any_of(sockets.begin(), sockets.end(), [&](const Listening& one) { return one.port == port_; });
+        const std::vector<TcpSocket> sockets = tcp_sockets(port_);
+        return std::any_of(sockets.begin(), sockets.end(),
+                           [](const TcpSocket& one) { return one.state == TcpState::listening; });
     };
     const bool up =
         eventually([&] { return listened_on() || process_.wait(milliseconds(0)).has_value(); }, start_limit);

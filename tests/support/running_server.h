@@ -1,19 +1,21 @@
-// One of the six servers, started for a test.
+// A server, started for a test.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "tests/support/client.h"
 #include "tests/support/process.h"
 
-/// Starts a server on a free port and waits until it says where it listens. It ends with this object.
+/// Starts a server on a free port and waits until it listens. It ends with this object.
 class RunningServer {
   public:
-    /// `program` is the path of the binary; `more` goes on its command line behind `--port 0`. `before_exec`: see
-    /// Launch. Throws Failed when it does not come up.
+    /// One of the six, or another that keeps their contract: `--port 0` and then `more` stand behind `program` on its
+    /// command line, and it says where it listens. `wrapper` stands before it: strace and its options, say.
+    /// `before_exec`: see Launch. Throws Failed when it does not come up.
     explicit RunningServer(const std::string& program, const std::vector<std::string>& more = {},
-                           const std::function<void()>& before_exec = {});
+                           const std::function<void()>& before_exec = {}, std::vector<std::string> wrapper = {});
 
     /// Starts a stranger's server: `command` with `{port}` standing for the port. Waits until the kernel says that the
     /// port is listened on; no connection is made for that. Throws Failed when it does not come to that.
@@ -21,7 +23,7 @@ class RunningServer {
                   const std::function<void()>& before_exec = {});
 
     /// Where to connect to, for clients with this patience.
-    [[nodiscard]] Endpoint endpoint(milliseconds patience = milliseconds(10000)) const { return {address_, patience}; }
+    [[nodiscard]] Endpoint endpoint(milliseconds patience = long_enough) const { return {address_, patience}; }
     [[nodiscard]] const std::string& listening_line() const { return listening_line_; }
     Process& process() { return process_; }
     [[nodiscard]] pid_t pid() const { return process_.pid(); }

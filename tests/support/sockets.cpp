@@ -3,20 +3,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <sstream>
+#include <optional>
 
 #include "common/check.h"
 #include "tests/support/failed.h"
-#include "tests/support/process.h"
-
-namespace fs = std::filesystem;
 
 std::uint16_t port_of(const Address& address) {
     const std::string name = to_string(address);
@@ -30,6 +26,28 @@ unsigned long behind_colon(const std::string& word) {
     return std::stoul(word.substr(word.find(':') + 1), nullptr, 16);
 }
 
+/// Both tables: the sockets that have this port at one of their ends, or all. There may be thousands of others.
+std::vector<TcpSocket> read_tables(std::optional<std::uint16_t> port) {
+    std::array<char, 8> sign{};
+    if (port) std::snprintf(sign.data(), sign.size(), ":%04X ", *port);
+    std::vector<TcpSocket> sockets;
+    for (const char* name : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+        std::ifstream table(name);
+        std::string line;
+        std::getline(table, line); // the titles
+        while (std::getline(table, line)) {
+            if (line.find(sign.data()) == std::string::npos) continue;
+            // slot, local address, remote address, state, tx_queue:rx_queue, timer, retransmits, user, timeout, inode
+            const std::vector<std::string> words = words_of(line);
+            if (words.size() < 10) continue;
+            sockets.push_back({static_cast<std::uint16_t>(behind_colon(words[1])),
+                               static_cast<std::uint16_t>(behind_colon(words[2])), std::stoi(words[3], nullptr, 16),
+                               std::stoul(words[4], nullptr, 16), behind_colon(words[4]), words[9]});
+        }
+    }
+    return sockets;
+}
+
 TcpSocket find_socket(std::uint16_t local_port, std::uint16_t remote_port) {
     for (const TcpSocket& socket : tcp_sockets(local_port)) {
         if (socket.remote_port == remote_port) return socket;
@@ -41,21 +59,30 @@ TcpSocket find_socket(std::uint16_t local_port, std::uint16_t remote_port) {
 } // namespace
 
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {
-    std::array<char, 8> port{};
-    std::snprintf(port.data(), port.size(), ":%04X ", local_port);
-    std::ifstream table("/proc/net/tcp");
-    std::vector<TcpSocket> sockets;
-    for (std::string line; std::getline(table, line);) {
-        if (line.find(port.data()) == std::string::npos) continue; // there may be thousands
-        // slot, local address, remote address, state, tx_queue:rx_queue, timer, retransmits, user, timeout, inode
-        std::istringstream fields(line);
-        const std::vector<std::string> words{std::istream_iterator<std::string>(fields), {}};
-        if (words.size() < 10 || behind_colon(words[1]) != local_port) continue;
-        sockets.push_back(
-            {local_port, static_cast<std::uint16_t>(behind_colon(words[2])), std::stoi(words[3], nullptr, 16),
-             std::stoul(words[4].substr(0, words[4].find(':')), nullptr, 16), behind_colon(words[4]), words[9]});
-    }
+    std::vector<TcpSocket> sockets = read_tables(local_port);
+    std::erase_if(sockets, [&](const TcpSocket& socket) { return socket.local_port != local_port; });
     return sockets;
+}
+
+std::vector<TcpSocket> listening_sockets() {
+    std::vector<TcpSocket> sockets = read_tables({});
+    std::erase_if(sockets, [](const TcpSocket& socket) { return socket.state != TcpState::listening; });
+    return sockets;
+}
+
+bool nothing_is_under_way(std::uint16_t server_port) {
+    const std::vector<TcpSocket> sockets = read_tables(server_port);
+    const auto is_established = [&](std::uint16_t local_port) {
+        return std::any_of(sockets.begin(), sockets.end(), [&](const TcpSocket& client) {
+            return client.local_port == local_port && client.send_queue == 0 &&
+                   (client.state == TcpState::established || client.state == TcpState::close_wait);
+        });
+    };
+    return std::all_of(sockets.begin(), sockets.end(), [&](const TcpSocket& socket) {
+        if (socket.local_port != server_port) return socket.state != TcpState::connecting;
+        if (socket.state != TcpState::established) return socket.state != TcpState::accepting;
+        return is_established(socket.remote_port);
+    });
 }
 
 TcpSocket listening_socket(const Endpoint& server) {
@@ -72,24 +99,6 @@ TcpSocket server_end(const Endpoint& server, const Client& client) {
 
 TcpSocket client_end(const Endpoint& server, const Client& client) {
     return find_socket(port_of(client.address()), port_of(server.address));
-}
-
-int descriptor_of(pid_t pid, const std::string& inode) {
-    std::error_code error;
-    for (fs::directory_iterator it(text("/proc/", pid, "/fd"), error), end; !error && it != end; it.increment(error)) {
-        std::error_code unreadable;
-        if (fs::read_symlink(it->path(), unreadable) == "socket:[" + inode + "]")
-            return std::stoi(it->path().filename());
-    }
-    return -1;
-}
-
-Descriptor find_descriptor(pid_t root, const std::string& inode) {
-    for (const pid_t pid : process_tree(root)) {
-        const int fd = descriptor_of(pid, inode);
-        if (fd >= 0) return {pid, fd};
-    }
-    throw Failed{"looked for the server's descriptor of a connection", "one", "none"};
 }
 
 Fd copy_of(const Descriptor& original) {

@@ -1,7 +1,5 @@
-// What the kernel says of a server's sockets: /proc/net/tcp, which ss prints as well, and /proc/PID/fd.
+// What the kernel says of a server's sockets: /proc/net/tcp and tcp6, which ss prints as well.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -9,13 +7,14 @@
 #include <vector>
 
 #include "tests/support/client.h"
+#include "tests/support/proc.h"
 
 std::uint16_t port_of(const Address& address);
 
 /// The states of a TCP socket that are looked for here, as the kernel numbers them.
-enum TcpState { established = 1, connecting = 2, time_wait = 6 };
+enum TcpState { established = 1, connecting = 2, accepting = 3, time_wait = 6, close_wait = 8, listening = 10 };
 
-/// One line of /proc/net/tcp, which ss prints as well.
+/// One line of /proc/net/tcp.
 struct TcpSocket {
     std::uint16_t local_port;
     std::uint16_t remote_port; ///< 0 while it listens
@@ -28,6 +27,13 @@ struct TcpSocket {
 /// The sockets with this port at their own end.
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
 
+/// Whether all that clients have done so far has reached the server with this port: no byte of theirs and no end of
+/// theirs is still on its way.
+bool nothing_is_under_way(std::uint16_t server_port);
+
+/// All sockets of this machine that listen.
+std::vector<TcpSocket> listening_sockets();
+
 TcpSocket listening_socket(const Endpoint& server);
 
 /// How many clients wait to be accepted: the Recv-Q that `ss -ltn` shows.
@@ -36,16 +42,6 @@ std::size_t accept_queue(const Endpoint& server);
 /// The server's end of the client's connection, and the client's end. Throw Failed when there is none.
 TcpSocket server_end(const Endpoint& server, const Client& client);
 TcpSocket client_end(const Endpoint& server, const Client& client);
-
-/// The descriptor of `pid` itself that the socket with this inode has; -1 when it has none.
-int descriptor_of(pid_t pid, const std::string& inode);
-
-/// The descriptor, and the process of the server that has it. Throws Failed when none has.
-struct Descriptor {
-    pid_t process;
-    int number;
-};
-Descriptor find_descriptor(pid_t root, const std::string& inode);
 
 /// A copy of it: the same socket, open in this process, too (pidfd_getfd). Debuggers and monitoring agents do this.
 /// Throws Skipped where one process may not do this to another.

@@ -1,36 +1,50 @@
-// One of our servers under strace.
+// Servers whose system calls strace writes down.
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "common/fd.h"
-#include "tests/support/process.h"
+#include "tests/support/memory_file.h"
+#include "tests/support/running_server.h"
 
 /// Why strace cannot trace on this machine; empty when it can. Found out once, by letting it trace `true`.
 const std::string& why_no_strace();
 
-/// The server is our child, and strace is not its parent (-D): so it ends with this program, come what may.
+/// One of our servers under strace from its start. The server is our child, and strace is not its parent (-D): so it
+/// ends with this program, come what may.
 class Straced {
   public:
-    /// `options` are strace's; `server` is a program and its options, `--port 0` among them. Throws Failed when the
-    /// server does not come to listen or is not traced; what strace says of that is then in `got`.
-    Straced(const std::vector<std::string>& options, const std::vector<std::string>& server);
+    /// `options` are strace's; `program` and `more` are the server's, see RunningServer. Throws Skipped where strace is
+    /// missing or may not trace, and Failed when the server does not come to listen.
+    Straced(const std::vector<std::string>& options, const std::string& program,
+            const std::vector<std::string>& more = {});
 
     [[nodiscard]] pid_t pid() const { return server_.pid(); }
-    [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] Endpoint endpoint(milliseconds patience = long_enough) const { return server_.endpoint(patience); }
 
     /// Stops the server with SIGTERM and gives what strace has written. Throws Failed when one of them goes on.
     std::string finish();
 
   private:
-    Fd record_; // a file that nobody has to remove
-    Process server_;
+    MemoryFile record_;
+    RunningServer server_;
     pid_t strace_;
-    std::uint16_t port_;
 };
 
-/// The same for a case. Throws Skipped where strace may not trace.
-std::unique_ptr<Straced> start_straced(const std::vector<std::string>& options, const std::vector<std::string>& server);
+/// strace, attached to a process that runs already.
+class AttachedStrace {
+  public:
+    /// Waits until it traces all these threads, which `options` name (-p). Throws Skipped where strace is missing or
+    /// may not trace.
+    AttachedStrace(const std::vector<std::string>& options, const std::vector<pid_t>& threads);
+
+    /// Lets the process go on without it.
+    void detach();
+
+    /// What it has written so far.
+    [[nodiscard]] std::string record() const { return record_.content(); }
+
+  private:
+    MemoryFile record_;
+    Process strace_;
+};

@@ -18,19 +18,19 @@ bool again(int error) {
 
 } // namespace
 
-Talker::Talker(const Endpoint& server, Part part)
-    : part_(std::move(part)), client_(server, part_.receive_buffer, part_.segment), expected_(part_.data) {
-    if (part_.urgent < part_.data.size()) expected_.erase(part_.urgent, 1);
+Talker::Talker(const Endpoint& server, Role role)
+    : role_(std::move(role)), client_(server, role_.receive_buffer, role_.segment), expected_(role_.data) {
+    if (role_.urgent < role_.data.size()) expected_.erase(role_.urgent, 1);
 }
 
 bool Talker::may_send() const {
-    if (sent_ == part_.data.size() || Clock::now() < next_send_) return false;
-    const std::size_t back = got_ + (sent_ > part_.urgent ? 1 : 0); // the urgent byte does not come back
-    return sent_ < part_.ahead || sent_ - part_.ahead < back;
+    if (sent_ == role_.data.size() || Clock::now() < next_send_) return false;
+    const std::size_t back = got_ + (sent_ > role_.urgent ? 1 : 0); // the urgent byte does not come back
+    return sent_ < role_.ahead || sent_ - role_.ahead < back;
 }
 
 bool Talker::reads() const {
-    return !part_.reads_late || sent_ == part_.data.size();
+    return !role_.reads_late || sent_ == role_.data.size();
 }
 
 pollfd Talker::waits_for() const {
@@ -48,21 +48,21 @@ bool Talker::act(short events) {
 }
 
 bool Talker::send_on() {
-    std::string_view piece = std::string_view(part_.data).substr(sent_, part_.piece);
-    const bool urgent_now = sent_ == part_.urgent;
+    std::string_view piece = std::string_view(role_.data).substr(sent_, role_.piece);
+    const bool urgent_now = sent_ == role_.urgent;
     if (urgent_now) piece = piece.substr(0, 1);
-    if (sent_ < part_.urgent) piece = piece.substr(0, part_.urgent - sent_);
+    if (sent_ < role_.urgent) piece = piece.substr(0, role_.urgent - sent_);
     const ssize_t count = send(client_.fd(), piece.data(), piece.size(), MSG_NOSIGNAL | (urgent_now ? MSG_OOB : 0));
     if (count < 0) {
         if (again(errno)) return false;
         // The connection is broken; what came before that is still to be read.
-        part_.reads_late = false;
+        role_.reads_late = false;
         how_ = text("sending: ", std::strerror(errno));
         return receive_on();
     }
     sent_ += static_cast<std::size_t>(count);
-    if (part_.pause.count() > 0) next_send_ = Clock::now() + part_.pause;
-    if (sent_ == part_.data.size() && part_.end == Part::End::half_closes && !finished_sending_) {
+    if (role_.pause.count() > 0) next_send_ = Clock::now() + role_.pause;
+    if (sent_ == role_.data.size() && role_.end == Role::End::half_closes && !finished_sending_) {
         client_.finish_sending();
         finished_sending_ = true;
     }
@@ -72,10 +72,10 @@ bool Talker::send_on() {
 
 bool Talker::receive_on() {
     std::array<char, 1 << 16> piece{};
-    const ssize_t count = recv(client_.fd(), piece.data(), std::min(piece.size(), part_.read_piece), 0);
+    const ssize_t count = recv(client_.fd(), piece.data(), std::min(piece.size(), role_.read_piece), 0);
     if (count < 0 && again(errno)) return false;
     if (count < 0) {
-        finish(goes_early() && got_ >= part_.leaves_after, std::strerror(errno));
+        finish(goes_early() && got_ >= role_.leaves_after, std::strerror(errno));
     } else if (count == 0) {
         finish(finished_sending_ && got_ == expected_.size(), "the end");
     } else {
@@ -88,27 +88,27 @@ bool Talker::receive_on() {
 void Talker::check_bytes(std::string_view got) {
     const std::string_view next = std::string_view(expected_).substr(got_, got.size());
     if (next != got && wrong_.empty()) {
-        wrong_ = text(part_.name, ": from byte ", got_, " on: ", difference(next, got));
+        wrong_ = text(role_.name, ": from byte ", got_, " on: ", difference(next, got));
     }
     got_ = std::min(got_ + got.size(), expected_.size());
 }
 
 void Talker::leave_if_it_is_time() {
-    if (part_.end == Part::End::closes && got_ == expected_.size() && sent_ == part_.data.size()) {
+    if (role_.end == Role::End::closes && got_ == expected_.size() && sent_ == role_.data.size()) {
         client_.close();
         finish(true, "closed");
-    } else if (goes_early() && got_ >= part_.leaves_after && sent_ > 0) {
-        part_.end == Part::End::resets ? client_.reset() : client_.close();
+    } else if (goes_early() && got_ >= role_.leaves_after && sent_ > 0) {
+        role_.end == Role::End::resets ? client_.reset() : client_.close();
         finish(true, "left");
     }
 }
 
 bool Talker::nothing_moves() {
-    if (done_ || !part_.reads_late || reads()) return false;
+    if (done_ || !role_.reads_late || reads()) return false;
     if (!goes_early()) {
-        part_.reads_late = false;
+        role_.reads_late = false;
     } else {
-        part_.end == Part::End::resets ? client_.reset() : client_.close();
+        role_.end == Role::End::resets ? client_.reset() : client_.close();
         finish(true, "left without having read");
     }
     return true;
@@ -122,7 +122,7 @@ void Talker::finish(bool served, const std::string& how) {
 }
 
 std::string Talker::story() const {
-    return text(part_.name, ": ", sent_, " of ", part_.data.size(), " bytes sent, ", got_, " of ", expected_.size(),
+    return text(role_.name, ": ", sent_, " of ", role_.data.size(), " bytes sent, ", got_, " of ", expected_.size(),
                 " back, then: ", how_);
 }
 

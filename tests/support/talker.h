@@ -1,4 +1,4 @@
-// Clients that each play a part beside one another, and know what they must get.
+// Clients that each play a role beside one another, and know what they must get.
 #pragma once
 
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include "tests/support/client.h"
 
 /// What one client does.
-struct Part {
+struct Role {
     static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
     /// How it goes.
@@ -38,11 +38,11 @@ struct Part {
     int segment = 0;
 };
 
-/// One connection that plays a part. It never waits: `play` asks it what it waits for.
+/// One connection that plays a role. It never waits: `play` asks it what it waits for.
 class Talker {
   public:
     /// Connects. Throws Failed.
-    Talker(const Endpoint& server, Part part);
+    Talker(const Endpoint& server, Role role);
 
     [[nodiscard]] pollfd waits_for() const;
     /// Does what its descriptor is ready for; whether it got any further.
@@ -69,9 +69,9 @@ class Talker {
     void finish(bool served, const std::string& how);
     [[nodiscard]] bool may_send() const;
     [[nodiscard]] bool reads() const;
-    [[nodiscard]] bool goes_early() const { return part_.end == Part::End::leaves || part_.end == Part::End::resets; }
+    [[nodiscard]] bool goes_early() const { return role_.end == Role::End::leaves || role_.end == Role::End::resets; }
 
-    Part part_;
+    Role role_;
     Client client_;
     std::string expected_; // what it must get
     std::size_t sent_ = 0;

@@ -84,7 +84,7 @@ std::string verdict(const Server& server, LoadOptions options = {}) {
         load.run_count(500);
         load.finish();
     } catch (const Failed& failed) {
-        return failed.did + "; expected: " + failed.expected + "; got: " + failed.got;
+        return failed.what();
     }
     return "all right";
 }
@@ -239,7 +239,7 @@ std::string verdict_after(const std::function<void(Fd& idle, Fd& active)>& fault
         std::this_thread::sleep_for(milliseconds(20)); // the fault
         load.finish();
     } catch (const Failed& failed) {
-        said = failed.did + "; expected: " + failed.expected + "; got: " + failed.got;
+        said = failed.what();
     }
     server.join();
     return said;

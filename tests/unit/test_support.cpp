@@ -20,10 +20,8 @@
 
 namespace {
 
-constexpr milliseconds long_enough{10000};
-
 Launch shell(const std::string& script) {
-    return {{"/bin/sh", "-c", script}, {}, true};
+    return {{"/bin/sh", "-c", script}};
 }
 
 } // namespace
@@ -119,14 +117,14 @@ TEST_CASE("Process: does not wait longer than it is told to") {
 }
 
 TEST_CASE("Process: a command that does not exist exits with 127") {
-    Process process({{"/no/such/command"}, {}, true});
+    Process process({{"/no/such/command"}});
     const auto ended = process.wait(long_enough);
     REQUIRE(ended);
     CHECK(to_string(*ended) == "exit status 127");
 }
 
 TEST_CASE("Process: has no more descriptors than it is allowed") {
-    Process process({{"/bin/sh", "-c", "ulimit -n"}, limited(RLIMIT_NOFILE, 50), true});
+    Process process({{"/bin/sh", "-c", "ulimit -n"}, limited(RLIMIT_NOFILE, 50)});
     CHECK(process.read_line(long_enough) == "50");
 }
 

@@ -107,12 +107,7 @@ bool Bench::attempt(const Subject& subject, const std::string& what, const std::
     try {
         task();
         return true;
-    } catch (const Failed& failed) {
-        if (!interrupted) {
-            failures_.push_back(text(subject.name, ", ", what, ": ", failed.did, "; expected: ", failed.expected,
-                                     "; got: ", failed.got));
-        }
-    } catch (const std::system_error& error) {
+    } catch (const std::runtime_error& error) {
         if (!interrupted) failures_.push_back(text(subject.name, ", ", what, ": ", error.what()));
     }
     return false;

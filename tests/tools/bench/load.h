@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/fd.h"
-#include "tests/tools/bench/statistics.h"
 #include "tests/support/client.h"
 #include "tests/support/failed.h"
+#include "tests/tools/bench/statistics.h"
 
 /// What the clients do.
 struct LoadOptions {

@@ -107,8 +107,7 @@ int main(int argc, char* argv[]) {
         print(result, line.load);
         return 0;
     } catch (const Failed& failed) {
-        std::cerr << "WRONG: " << failed.did << "\n  expected: " << failed.expected << "\n  got:      " << failed.got
-                  << '\n';
+        std::cerr << "WRONG: " << failed.what() << '\n';
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
     }

@@ -2,19 +2,18 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "tests/tools/bench/load.h"
-#include "tests/support/process.h"
 
 /// How a server is called in the tables, and how it is started.
 struct Subject {
     std::string name;
-    std::vector<std::string> command; ///< without --port
-    bool ours = true;                 ///< one of the six; otherwise a peer
-    const char* remark = nullptr;     ///< where it does not keep the contract of the six
+    std::string program;
+    std::vector<std::string> options{}; ///< beside --port
+    bool ours = true;                   ///< one of the six; otherwise a peer
+    const char* remark = nullptr;       ///< where it does not keep the contract of the six
     std::size_t most_clients = SIZE_MAX;
     bool yardstick = false;       ///< not a server to use, so it is never "the best peer"
     bool ends_in_valgrind = true; ///< otherwise its instructions cannot be counted
@@ -33,24 +32,6 @@ struct Sample {
 /// Starts the server, loads it for `seconds` after a short time to warm up, and checks that it ends well.
 /// Throws Failed when it does not, or when a byte is wrong.
 Sample measure(const Subject& subject, const LoadOptions& load, double seconds);
-
-/// A subject, started on a free port. It ends with this object.
-class RunningSubject {
-  public:
-    /// `wrapper` is put before the command: {"strace", "-c"}. Throws Failed when it does not come up.
-    explicit RunningSubject(const Subject& subject, const std::vector<std::string>& wrapper = {});
-
-    [[nodiscard]] const Address& address() const { return address_; }
-    [[nodiscard]] pid_t pid() const { return process_.pid(); }
-
-    /// Asks it, and all its processes but the wrapper's, to end, and waits for that.
-    void stop();
-
-  private:
-    Process process_;
-    bool wrapped_;
-    Address address_;
-};
 
 /// System calls a message, from two runs under strace -c of different numbers of messages: what both have (starting,
 /// accepting, closing) falls out. strace makes the server slow, so that more clients are ready at each of its waits

@@ -72,8 +72,7 @@ void Sweeps::measure_once(Point& point) {
     } catch (const Failed& failed) {
         if (interrupted) return;
         failed_ = true;
-        std::cerr << "FAILED  " << point.subject.name << ": " << failed.did << "; expected: " << failed.expected
-                  << "; got: " << failed.got << std::endl;
+        std::cerr << "FAILED  " << point.subject.name << ": " << failed.what() << std::endl;
     }
 }
 
@@ -149,13 +148,13 @@ void Sweeps::slow_requests() {
     load.connections = 64;
     if (subjects_.contains("05 epoll")) {
         Subject one = subjects_.at("05 epoll");
-        one.command.insert(one.command.end(), {"--think", "1"});
+        one.options = {"--think", "1"};
         points.push_back({"1", one, load, {}, {}, {}, {}});
     }
     for (const char* workers : {"1", "2", "4", "8", "16", "32"}) {
         if (!subjects_.contains("06 threads")) break;
         Subject many = subjects_.at("06 threads");
-        many.command.insert(many.command.end(), {"--think", "1", "--read-workers", workers});
+        many.options = {"--think", "1", "--read-workers", workers};
         points.push_back({workers, many, load, {}, {}, {}, {}});
     }
     measure_all("d-think.csv", "workers", points);
@@ -199,8 +198,6 @@ int main(int argc, char* argv[]) {
         if (wanted("d")) sweeps.slow_requests();
         if (wanted("f")) sweeps.connections_a_second();
         return sweeps.failed() ? 1 : 0;
-    } catch (const Failed& failed) {
-        std::cerr << failed.did << "; expected: " << failed.expected << "; got: " << failed.got << '\n';
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
     }

@@ -18,9 +18,9 @@
 
 #include "common/check.h"
 #include "common/descriptor_limit.h"
+#include "tests/support/failed.h"
 #include "tests/tools/demo/scene.h"
 #include "tests/tools/demo/table.h"
-#include "tests/support/failed.h"
 
 namespace {
 
@@ -118,8 +118,6 @@ Row measure(const std::string& program, std::size_t crowd) {
         row.remarks = row.scene->troubles;
         explain(row);
         std::cout << "done in " << duration_text(Clock::now() - start) << std::endl;
-    } catch (const Failed& failed) {
-        row.remarks.push_back(failed.got);
     } catch (const std::exception& error) {
         row.remarks.push_back(error.what());
     }

@@ -2,4 +2,4 @@
 
 DEMO          := $(BUILD)/tests/tools/demo/demo
 TEST_PROGRAMS += $(DEMO)
-$(DEMO): $(call objects,tools/demo) $(patsubst %,$(BUILD)/tests/support/%.o,client process running_server) $(COMMON)
+$(DEMO): $(call objects,tools/demo) $(SUPPORT)

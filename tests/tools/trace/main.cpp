@@ -1,18 +1,15 @@
 // Shows a server's system calls: `tracer trace SERVER`, as text; `tracer timeline FOLDER SERVER...`, as pictures.
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "tests/report.h"
 #include "tests/support/failed.h"
 #include "tests/support/straced.h"
+#include "tests/support/tally.h"
 #include "tests/tools/trace/scene.h"
 #include "tests/tools/trace/svg.h"
 #include "tests/tools/trace/timeline.h"
@@ -49,25 +46,11 @@ std::string page(const std::vector<std::string>& pictures) {
     return html + "</html>\n";
 }
 
-/// The scene, played until nothing in it was missed: B has to ask while A's request is worked on, and on a busy machine
-/// that may be over before it is noticed.
-Timeline complete_timeline(const std::string& server) {
-    for (int times = 1;; ++times) {
-        try {
-            return lay_out(play_timeline(server));
-        } catch (const Failed&) {
-            if (times == 6) throw;
-        } catch (const UnreadableTrace& error) {
-            if (times == 6) throw Failed{"read what strace wrote", "lines that it can have written", error.what()};
-        }
-    }
-}
-
 /// On a busy machine the steps of the scene lie further apart, and the picture gets smaller; so the shortest of a few.
 Timeline shortest_timeline(const std::string& server) {
-    Timeline best = complete_timeline(server);
+    Timeline best = lay_out(play_timeline(server));
     for (int more = 0; more < 4 && lengths_of(best, usual_lengths()) != usual_lengths(); ++more) {
-        Timeline next = complete_timeline(server);
+        Timeline next = lay_out(play_timeline(server));
         if (next.parts.back().to - next.parts.front().from < best.parts.back().to - best.parts.front().from) {
             best = std::move(next);
         }
@@ -104,52 +87,23 @@ std::string committed_story(const std::string& server) {
     return from == std::string::npos || to == std::string::npos ? "" : picture.substr(from + 6, to - from - 6);
 }
 
-/// What the test of a picture is called.
-std::string test_of(const std::string& server) {
-    return chapter_of(server) + ": timeline.svg tells what happens";
-}
-
-/// Plays the scene: whether the picture beside the server still tells what happens. Says so in a line.
-bool check_story(const std::string& server) {
+/// Plays the scene: whether the picture beside the server still tells what happens.
+void check_story(const std::string& server, Tally& tally) {
+    const std::string picture = chapter_of(server) + ": timeline.svg tells what happens";
+    if (!asked_for(picture)) return;
     const auto start = Clock::now();
-    // That moment may also be missed by B alone. So up to three times.
     std::string happened;
     try {
-        for (int times = 0; times < 3 && escape(happened) != committed_story(server); ++times) {
-            happened = story(complete_timeline(server));
-        }
-    } catch (const Failed& failed) { // one picture's trouble is not the others'
-        happened = failed.did + ": expected " + failed.expected + ", got " + failed.got + "\n";
+        happened = story(lay_out(play_timeline(server)));
+    } catch (const Skipped& skipped) {
+        return tally.add(Tally::skipped, {}, picture, text("skipped: ", skipped.what()));
+    } catch (const std::exception& error) { // one picture's trouble is not the others'
+        happened = text(error.what(), "\n");
     }
-    const double took = std::chrono::duration<double>(Clock::now() - start).count();
-    const bool ok = escape(happened) == committed_story(server);
-    std::ostringstream line;
-    line << (ok ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4) << took << " s  "
-         << test_of(server) << '\n';
-    if (!ok)
-        line << "it tells:\n"
-             << committed_story(server) << "and this happened:\n"
-             << escape(happened) << "(make docs draws it)\n";
-    std::cout << line.str() << std::flush;
-    return ok;
-}
-
-/// For tests/run.sh, which adds up what TALLY names.
-int check_stories(std::vector<std::string> servers) {
-    std::erase_if(servers, [](const std::string& server) { return !asked_for(test_of(server)); });
-    int told = 0, failed = 0, skipped = 0;
-    for (const std::string& server : servers) {
-        if (why_no_strace().empty()) {
-            ++(check_story(server) ? told : failed);
-        } else {
-            ++skipped;
-            std::cout << "skipped  0.0 s  " + test_of(server) + " (skipped: " + why_no_strace() + ")\n";
-        }
-    }
-    if (const char* tally = std::getenv("TALLY")) {
-        std::ofstream(tally) << told << ' ' << failed << ' ' << skipped << '\n';
-    }
-    return failed == 0 ? 0 : 1;
+    const std::string told = committed_story(server);
+    const bool ok = escape(happened) == told;
+    tally.add(ok ? Tally::ok : Tally::failed, Clock::now() - start, picture, "",
+              ok ? "" : "it tells:\n" + told + "and this happened:\n" + escape(happened) + "(make docs draws it)\n");
 }
 
 int run(const std::vector<std::string>& words) {
@@ -161,7 +115,9 @@ int run(const std::vector<std::string>& words) {
     } else if (command == "timeline" && words.size() > 2) {
         timelines(words[1], {words.begin() + 2, words.end()});
     } else if (command == "check" && words.size() > 1) {
-        return check_stories({words.begin() + 1, words.end()});
+        Tally tally;
+        std::for_each(words.begin() + 1, words.end(), [&](const std::string& server) { check_story(server, tally); });
+        return tally.finish();
     } else {
         std::cerr << "usage: tracer trace SERVER | raw SERVER | timeline FOLDER SERVER... | check SERVER...\n";
         return 2;
@@ -174,8 +130,6 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char* argv[]) {
     try {
         return run({argv + 1, argv + argc});
-    } catch (const Failed& failed) {
-        std::cerr << failed.did << ": expected " << failed.expected << ", got " << failed.got << '\n';
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
     }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -14,13 +13,13 @@
 #include <sstream>
 #include <thread>
 
-#include "tests/report.h"
+#include "tests/support/failed.h"
 #include "tests/support/straced.h"
+#include "tests/support/tally.h"
 #include "tests/tools/trace/page.h"
 #include "tests/tools/trace/shell.h"
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
 
 namespace {
 
@@ -137,7 +136,7 @@ struct Result {
     Page page;
     std::vector<Difference> differences; // point into `page`
     std::size_t commands = 0;
-    double seconds = 0;
+    std::chrono::duration<double> took{};
     std::string trouble;
     int played = 0;
 
@@ -168,29 +167,24 @@ void play_page(Result& result, const std::vector<Exempt>& exempt) {
     } catch (const std::exception& error) {
         result.trouble = error.what();
     }
-    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.took = std::chrono::steady_clock::now() - start;
 }
 
-void print_lines(const std::string& label, const std::vector<std::string>& lines) {
-    std::cout << "    " << label << '\n';
-    for (const std::string& line : lines) std::cout << "        " << line << '\n';
+std::string below(const std::string& label, const std::vector<std::string>& lines) {
+    std::string all = "    " + label + "\n";
+    for (const std::string& line : lines) all += "        " + line + "\n";
+    return all;
 }
 
-bool report(const Result& result) {
-    const bool ok = result.good();
-    std::ostringstream line;
-    line << (ok ? "ok      " : "FAILED  ") << std::fixed << std::setprecision(1) << std::setw(4) << result.seconds
-         << " s  " << result.page.name << ": what its " << result.commands << " commands show is what it says"
-         << (result.played > 1 ? " (played " + std::to_string(result.played) + " times)" : "") << '\n';
-    std::cout << line.str();
-    if (!result.trouble.empty()) std::cout << "    " << result.trouble << '\n';
+void report(const Result& result, Tally& tally) {
+    std::string why = result.trouble.empty() ? "" : "    " + result.trouble + "\n";
     for (const Difference& one : result.differences) {
-        std::cout << "  " << text_of(*one.command, result.page) << '\n';
-        print_lines("the page says:", one.command->expected);
-        print_lines("it showed:", one.got);
+        why += "  " + text_of(*one.command, result.page) + "\n" + below("the page says:", one.command->expected) +
+               below("it showed:", one.got);
     }
-    std::cout << std::flush;
-    return ok;
+    tally.add(result.good() ? Tally::ok : Tally::failed, result.took,
+              text(result.page.name, ": what its ", result.commands, " commands show is what it says"),
+              result.played > 1 ? text("played ", result.played, " times") : "", why);
 }
 
 /// The pages `number`, `number` + 1 ... share the players; most of the time the commands wait.
@@ -231,33 +225,28 @@ void rewrite(Result& result) {
 int run(bool write, const std::string& exempt_file, const std::vector<std::string>& names) {
     const std::vector<Exempt> exempt = read_exempt(exempt_file);
     std::vector<Result> results;
-    int skipped = 0;
+    Tally tally;
     for (const std::string& name : names) {
         if (!asked_for(name + ": ")) continue;
-        std::ifstream text(name);
-        if (!text) throw std::runtime_error(name + ": cannot be read");
-        Page page = read_page(name, text);
+        std::ifstream lines(name);
+        if (!lines) throw std::runtime_error(name + ": cannot be read");
+        Page page = read_page(name, lines);
         if (needs_strace(page, exempt) && !why_no_strace().empty()) {
-            ++skipped;
-            std::cout << "skipped  0.0 s  " + name + ": what its commands show (skipped: " + why_no_strace() + ")\n";
+            tally.add(Tally::skipped, {}, name + ": what its commands show", "skipped: " + why_no_strace());
         } else {
-            results.push_back({std::move(page), {}, 0, 0, "", 0});
+            results.push_back({std::move(page), {}, 0, {}, "", 0});
         }
     }
     play_all(results, exempt);
     const int tries = write ? 2 : 3; // what is to be written differs each time
-    int failed = 0;
     for (Result& result : results) {
         // A busy machine can make a command late for the next one; so again, alone.
         while (!result.good() && result.played < tries) play_page(result, exempt);
         if (write) rewrite(result);
         std::erase_if(result.differences, [&](const Difference& one) { return write && one.made; });
-        failed += report(result) ? 0 : 1;
+        report(result, tally);
     }
-    if (const char* tally = std::getenv("TALLY")) {
-        std::ofstream(tally) << static_cast<int>(results.size()) - failed << ' ' << failed << ' ' << skipped << '\n';
-    }
-    return failed == 0 ? 0 : 1;
+    return tally.finish();
 }
 
 } // namespace

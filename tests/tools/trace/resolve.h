@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/tools/trace/strace_reader.h"
+#include "tests/support/strace_reader.h"
 
 /// What a call waits for, if it has to wait.
 enum class Waits {

@@ -16,7 +16,6 @@
 #include "common/check.h"
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
 
 namespace {
 
@@ -32,7 +31,7 @@ done)";
 /// What is built is copied with its times, so nothing is built again.
 constexpr const char* copy = R"(set -e; mkdir -p "$1"
 cp -a .ci 0?-* common tests Makefile README.md .clang-format .clang-tidy "$1"
-for part in build/flags build/common build/0* build/tests/tools/demo build/tests/support; do
+for part in build/flags build/tests/tools/demo build/tests/support; do
     [ ! -e "$part" ] || cp -a --parents "$part" "$1"
 done)";
 
@@ -72,20 +71,12 @@ Fd named_pipe(const fs::path& path) {
 } // namespace
 
 Place::Place() {
-    std::string name = fs::temp_directory_path() / "pages-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error(name + ": cannot be made");
-    folder_ = name;
-    fs::create_directories(folder_ / "tmp");
-    Process copying({{"bash", "-c", copy, "copy", project()}, {}, true});
+    fs::create_directories(folder() / "tmp");
+    Process copying({{"bash", "-c", copy, "copy", project()}});
     const auto ended = copying.wait(milliseconds(60000));
     if (!ended || ended->by_signal || ended->value != 0) {
         throw std::runtime_error("copying the project: " + copying.standard_error());
     }
-}
-
-Place::~Place() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
 }
 
 /// Of four digits, like those on the pages, so that what shows their length is the same. No port twice in this process.
@@ -103,13 +94,13 @@ int Place::free_port(int port) {
 
 std::string Place::here(std::string command) {
     static const std::regex on_page(R"(\b(7007|71[0-9][0-9])\b)");
-    replace_all(command, "/tmp/", (folder_ / "tmp").string() + "/");
+    replace_all(command, "/tmp/", (folder() / "tmp").string() + "/");
     return replace_numbers(command, on_page, [&](int port) { return free_port(port); });
 }
 
 std::string Place::as_on_page(std::string output) const {
     static const std::regex four_digits(R"(\b[0-9]{4}\b)");
-    replace_all(output, (folder_ / "tmp").string() + "/", "/tmp/");
+    replace_all(output, (folder() / "tmp").string() + "/", "/tmp/");
     return replace_numbers(output, four_digits, [&](int number) {
         for (const auto& [page, here] : ports_) {
             if (here == number) return page;
@@ -145,9 +136,7 @@ Shell::Shell(Place& place)
                  "bash",
                  place.project(),
                  told_,
-                 done_},
-                {},
-                true}) {}
+                 done_}}) {}
 
 void Shell::tell(const std::string& command) {
     const std::string line = place_.here(command) + "\n";

@@ -9,6 +9,7 @@
 
 #include "common/fd.h"
 #include "tests/support/process.h"
+#include "tests/support/temporary_folder.h"
 
 /// Where the commands of a page run: a fresh copy of the project, a folder of its own in the place of /tmp, and free
 /// ports in the place of those that the page uses.
@@ -16,22 +17,19 @@ class Place {
   public:
     /// Copies the project that the current folder is. What is built already is copied, too.
     Place();
-    ~Place();
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
 
     /// The command as it can be run here.
     std::string here(std::string command);
     /// The output as the page would show it.
     [[nodiscard]] std::string as_on_page(std::string output) const;
 
-    [[nodiscard]] std::filesystem::path project() const { return folder_ / "project"; }
-    [[nodiscard]] std::filesystem::path folder() const { return folder_; }
+    [[nodiscard]] std::filesystem::path project() const { return folder() / "project"; }
+    [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
 
   private:
     int free_port(int port);
 
-    std::filesystem::path folder_;
+    TemporaryFolder folder_{"pages"};
     std::map<int, int> ports_; // on the page: here
 };
 

@@ -3,7 +3,7 @@
 TRACER        := $(BUILD)/tests/tools/trace/tracer
 PAGES         := $(BUILD)/tests/tools/trace/pages
 TEST_PROGRAMS += $(TRACER) $(PAGES)
-$(TRACER): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,main scene svg timeline trace resolve strace_reader traced_server) $(SUPPORT)
+$(TRACER): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,main scene svg timeline trace resolve traced_server) $(SUPPORT)
 $(PAGES): $(patsubst %,$(BUILD)/tests/tools/trace/%.o,pages_main page shell) $(SUPPORT)
 
 ## make trace CHAPTER=03 play a scene under strace, and say what each call is

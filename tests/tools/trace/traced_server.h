@@ -1,15 +1,16 @@
 // A server that runs under strace, and the clients that a scene lets it meet.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "tests/support/client.h"
+#include "tests/support/idle.h"
+#include "tests/support/strace_reader.h"
 #include "tests/support/straced.h"
-#include "tests/tools/trace/strace_reader.h"
 
 /// What a client did, and when.
 struct Mark {
@@ -28,28 +29,36 @@ struct Recording {
     bool clock_was_set = false;            ///< meanwhile; then its times are not to be trusted
 };
 
+/// A state of the server that was over before the scene had seen it, as it can happen on a busy machine. To be played
+/// again.
+struct Missed : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 class TracedServer {
   public:
-    /// Starts it with these options behind `--port 0`. Throws Failed when strace is missing or may not trace.
+    /// Starts it with these options behind `--port 0`. Throws Skipped when strace is missing or may not trace.
     TracedServer(const std::string& program, const std::vector<std::string>& options);
 
     /// A client of that name connects. For the buffers see `Client`.
     Client connect(char name, int receive_buffer = 0, int segment = 0);
     void mark(char client, const std::string& what);
 
-    /// Waits until every thread of the server sleeps in a call that only somebody else can end.
+    /// Waits until all that the clients did has reached the server's kernel, and then until every thread of the server
+    /// sleeps in a call that only somebody else can end.
     void wait_for_rest();
-    /// Whether they do so now and none of them runs for a moment, in which `listening` does not hear anything either.
-    [[nodiscard]] bool at_rest(Client* listening = nullptr) const;
-    /// Waits until some thread sleeps in --think.
-    void wait_for_thinking();
+    /// The same, but the client's request has arrived; and no longer than until the client has an answer.
+    void wait_for_rest_or_answer(const Client& client);
+    /// Waits until some thread sleeps in --think. Throws Missed when the client has its answer before that is seen.
+    void wait_for_thinking(const Client& client);
 
     /// Stops it with SIGTERM and gives what was recorded.
     Recording finish();
 
   private:
+    [[nodiscard]] bool thinks() const;
+
     Straced traced_;
-    Endpoint endpoint_;
     Recording recording_;
     Seconds offset_;
 };

@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <istream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,7 +23,8 @@ struct TraceEvent {
     Seconds end = 0; ///< of a call: when it returned
     std::string name;
     std::vector<std::string> arguments; ///< of a call, as strace prints them
-    std::string result; ///< of a call: "6", "-1 EAGAIN (Resource ...)", "1 (in [3])"; "?" when it never returned
+    std::string result; ///< of a call: "6", "-1 EAGAIN (Resource ...)", "1 (in [3])"; "?" when it never returned; of a
+                        ///< signal: "{si_signo=SIGTERM, si_code=SI_USER, ...}"
     long value = -1;    ///< the number in `result`, -1 when there is none
     std::string error;  ///< "EAGAIN", "ERESTARTSYS"; empty when the call did not fail
 
@@ -33,6 +33,8 @@ struct TraceEvent {
     [[nodiscard]] long number(std::size_t which) const;
     /// All arguments again, with commas between them.
     [[nodiscard]] std::string all_arguments() const;
+    /// Whether that is somewhere in the arguments.
+    [[nodiscard]] bool has(const std::string& part) const { return all_arguments().find(part) != std::string::npos; }
     /// "read(4, "hello\n", 65536) = 6"
     [[nodiscard]] std::string text() const;
 };
@@ -42,6 +44,15 @@ struct UnreadableTrace : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Reads the output of `strace -f -o`, with or without -ttt and -T, in the order in which calls began. Calls that had
-/// not returned when the record ends are there, too, with the result "?". Throws UnreadableTrace.
-std::vector<TraceEvent> read_strace(std::istream& lines);
+/// Reads the output of `strace -o`, with or without -f, -ttt and -T, in the order in which calls began. Calls that had
+/// not returned when the record ends are there, too, with the result "?". A last line that does not end is left out:
+/// strace is about to write the rest of it. Throws UnreadableTrace.
+std::vector<TraceEvent> read_strace(const std::string& record);
+
+/// How often the call was made according to the table that `strace -c` prints, and how often of these it failed.
+/// "total" stands for all calls.
+struct CallCount {
+    long calls = 0;
+    long errors = 0;
+};
+CallCount counted_calls(const std::string& table, const std::string& call);

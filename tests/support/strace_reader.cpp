@@ -1,10 +1,12 @@
-#include "tests/tools/trace/strace_reader.h"
+#include "tests/support/strace_reader.h"
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <string_view>
 
 namespace {
@@ -172,7 +174,7 @@ void Reader::read(const std::string& line) {
     read_call(scanner.rest(), events_.back());
 }
 
-/// "SIGTERM {si_signo=SIGTERM, si_pid=1} ---", "stopped by SIGSTOP ---"
+/// "SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=1} ---", "stopped by SIGSTOP ---"
 void Reader::read_signal(const Moment& moment, std::string_view text) {
     if (!text.ends_with(" ---")) refuse("a signal's line ends with ---");
     text.remove_suffix(4);
@@ -180,7 +182,9 @@ void Reader::read_signal(const Moment& moment, std::string_view text) {
     scanner.take("stopped by ");
     const std::string name(scanner.take_while(is_name));
     if (!name.starts_with("SIG")) refuse("no signal in it");
-    events_.push_back({TraceEvent::Kind::signal, moment.thread, moment.time, moment.time, name, {}, "", -1, ""});
+    scanner.take_spaces();
+    const std::string about(scanner.rest());
+    events_.push_back({TraceEvent::Kind::signal, moment.thread, moment.time, moment.time, name, {}, about, -1, ""});
 }
 
 /// "exited with 0 +++", "killed by SIGSEGV (core dumped) +++"
@@ -294,8 +298,23 @@ std::string TraceEvent::text() const {
     return name + "(" + all_arguments() + ") = " + result;
 }
 
-std::vector<TraceEvent> read_strace(std::istream& lines) {
+std::vector<TraceEvent> read_strace(const std::string& record) {
     Reader reader;
-    for (std::string line; std::getline(lines, line);) reader.read(line);
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = record.find('\n', begin)) != std::string::npos; begin = end + 1) {
+        reader.read(record.substr(begin, end - begin));
+    }
     return reader.finish();
+}
+
+CallCount counted_calls(const std::string& table, const std::string& call) {
+    std::istringstream lines(table);
+    for (std::string line; std::getline(lines, line);) {
+        // % time, seconds, microseconds a call, calls, errors (or nothing), name
+        std::istringstream fields(line);
+        const std::vector<std::string> words{std::istream_iterator<std::string>(fields), {}};
+        if (words.size() < 5 || words.back() != call) continue;
+        return {std::stol(words[3]), words.size() == 6 ? std::stol(words[4]) : 0};
+    }
+    return {};
 }

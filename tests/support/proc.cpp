@@ -1,0 +1,241 @@
+#include "tests/support/proc.h"
+
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+#include "tests/support/failed.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What is in a folder now. Nothing when there is no such folder; what goes away meanwhile may be missing.
+std::vector<fs::path> entries(const fs::path& folder) {
+    std::error_code error;
+    std::vector<fs::path> found;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+        found.push_back(it->path());
+    }
+    return found;
+}
+
+fs::path folder_of(pid_t pid) {
+    return "/proc/" + std::to_string(pid);
+}
+
+/// The number that a folder or a file is named after; nothing for other names.
+std::optional<int> number_of(const fs::path& path) {
+    const std::string name = path.filename();
+    int number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    return error == std::errc() && end == name.data() + name.size() ? std::optional(number) : std::nullopt;
+}
+
+/// A stat file of /proc behind the name, which may contain anything: state, parent, ... Empty when the process is gone.
+std::vector<std::string> stat_fields(const fs::path& process) {
+    std::ifstream file(process / "stat");
+    std::string line;
+    std::getline(file, line);
+    const std::size_t name_end = line.rfind(')');
+    return name_end == std::string::npos ? std::vector<std::string>() : words_of(line.substr(name_end + 1));
+}
+
+/// One thread, from the files in its folder. Nothing when it has just ended.
+std::optional<Task> read_task(const fs::path& folder) {
+    const std::vector<std::string> stat = stat_fields(folder);
+    if (stat.empty()) return std::nullopt;
+    const std::string status = folder / "status";
+    const std::size_t switches =
+        number_in(status, "voluntary_ctxt_switches:") + number_in(status, "nonvoluntary_ctxt_switches:");
+    Task task{std::stoi(folder.filename()), stat[0][0], switches};
+
+    // "running", or the number of the call, its six arguments, and two addresses
+    std::ifstream syscall(folder / "syscall");
+    std::string line;
+    if (!std::getline(syscall, line)) {
+        if (!fs::exists(folder) || task.state == 'Z') return std::nullopt;
+        throw Skipped{(folder / "syscall").string() + " cannot be read"};
+    }
+    const std::vector<std::string> words = words_of(line);
+    if (words.size() < 9) return task;
+    task.call = std::stol(words[0]);
+    for (std::size_t i = 1; i <= 6; ++i) task.arguments.push_back(std::stoul(words[i], nullptr, 16));
+    return task;
+}
+
+} // namespace
+
+std::size_t number_in(const std::string& file, const std::string& name) {
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with(name)) return std::stoul(line.substr(name.size()));
+    }
+    return 0;
+}
+
+std::vector<pid_t> process_tree(pid_t root) {
+    std::multimap<pid_t, pid_t> children;
+    for (const fs::path& folder : entries("/proc")) {
+        const auto pid = number_of(folder);
+        if (!pid) continue;
+        const std::vector<std::string> fields = stat_fields(folder);
+        if (fields.size() > 1) children.emplace(std::stoi(fields[1]), *pid);
+    }
+    std::vector<pid_t> tree{root};
+    for (std::size_t i = 0; i < tree.size(); ++i) {
+        const auto [first, last] = children.equal_range(tree[i]);
+        for (auto it = first; it != last; ++it) tree.push_back(it->second);
+    }
+    return tree;
+}
+
+char process_state(pid_t pid) {
+    const std::vector<std::string> fields = stat_fields(folder_of(pid));
+    return fields.empty() ? '-' : fields[0][0];
+}
+
+bool has_ended(pid_t pid) {
+    const char state = process_state(pid);
+    return state == '-' || state == 'Z';
+}
+
+pid_t tracer_of(pid_t thread) {
+    return static_cast<pid_t>(number_in(folder_of(thread) / "status", "TracerPid:"));
+}
+
+std::chrono::microseconds cpu_time(pid_t root) {
+    std::chrono::nanoseconds sum{0};
+    for (const pid_t pid : process_tree(root)) {
+        clockid_t clock = 0;
+        timespec used{};
+        if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) continue; // it has ended
+        sum += std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+    }
+    return std::chrono::duration_cast<std::chrono::microseconds>(sum);
+}
+
+std::size_t private_memory(pid_t root) {
+    std::size_t kilobytes = 0;
+    for (const pid_t pid : process_tree(root)) {
+        const std::string file = folder_of(pid) / "smaps_rollup";
+        kilobytes += number_in(file, "Private_Clean:") + number_in(file, "Private_Dirty:");
+    }
+    return kilobytes * 1024;
+}
+
+std::size_t memory_of(pid_t root) {
+    std::size_t kilobytes = 0;
+    for (const pid_t pid : process_tree(root)) kilobytes += number_in(folder_of(pid) / "status", "VmPTE:");
+    return private_memory(root) + kilobytes * 1024;
+}
+
+bool has_library(pid_t pid, const std::string& name) {
+    std::ifstream maps(folder_of(pid) / "maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find(name) != std::string::npos) return true;
+    }
+    return false;
+}
+
+std::vector<pid_t> threads_of(pid_t pid) {
+    std::vector<pid_t> threads;
+    for (const fs::path& folder : entries(folder_of(pid) / "task")) threads.push_back(std::stoi(folder.filename()));
+    std::sort(threads.begin(), threads.end());
+    return threads;
+}
+
+std::size_t thread_count(pid_t pid) {
+    return threads_of(pid).size();
+}
+
+bool wants_the_cpu(pid_t pid) {
+    const std::vector<pid_t> threads = threads_of(pid);
+    return std::any_of(threads.begin(), threads.end(), [](pid_t thread) { return process_state(thread) == 'R'; });
+}
+
+std::vector<Task> tasks(pid_t root) {
+    std::vector<Task> all;
+    for (const pid_t pid : process_tree(root)) {
+        for (const fs::path& folder : entries(folder_of(pid) / "task")) {
+            if (const auto task = read_task(folder)) all.push_back(*task);
+        }
+    }
+    return all;
+}
+
+std::size_t tasks_in(pid_t root, long call) {
+    const std::vector<Task> all = tasks(root);
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const Task& task) { return task.call == call; }));
+}
+
+std::optional<Task> main_thread(pid_t pid) {
+    return read_task(folder_of(pid));
+}
+
+std::string main_thread_waits_in(pid_t pid) {
+    static const std::map<long, std::string> names = {
+        {SYS_accept4, "accept4"},        {SYS_read, "read"}, {SYS_write, "write"},
+        {SYS_pselect6, "select"}, // what glibc's select calls
+#ifdef SYS_select
+        {SYS_select, "select"},
+#endif
+        {SYS_epoll_pwait, "epoll_wait"},
+#ifdef SYS_epoll_wait
+        {SYS_epoll_wait, "epoll_wait"},
+#endif
+    };
+    const auto main = main_thread(pid);
+    return main && names.contains(main->call) ? names.at(main->call) : "something else";
+}
+
+std::size_t open_descriptors(pid_t pid) {
+    return entries(folder_of(pid) / "fd").size();
+}
+
+int descriptor_of(pid_t pid, const std::string& inode) {
+    for (const fs::path& entry : entries(folder_of(pid) / "fd")) {
+        std::error_code unreadable;
+        if (fs::read_symlink(entry, unreadable) == "socket:[" + inode + "]") return std::stoi(entry.filename());
+    }
+    return -1;
+}
+
+Descriptor find_descriptor(pid_t root, const std::string& inode) {
+    for (const pid_t pid : process_tree(root)) {
+        const int fd = descriptor_of(pid, inode);
+        if (fd >= 0) return {pid, fd};
+    }
+    throw Failed{"looked for the server's descriptor of a connection", "one", "none"};
+}
+
+int descriptor_flags(const Descriptor& descriptor) {
+    std::ifstream file(folder_of(descriptor.process) / "fdinfo" / std::to_string(descriptor.number));
+    for (std::string name, value; file >> name >> value;) {
+        if (name == "flags:") return std::stoi(value, nullptr, 8);
+    }
+    throw Failed{text("looked at the flags of descriptor ", descriptor.number), "a line in fdinfo", "none"};
+}
+
+std::vector<Watched> watched_by_epoll(pid_t pid) {
+    std::vector<Watched> all;
+    for (const fs::path& entry : entries(folder_of(pid) / "fdinfo")) {
+        std::ifstream file(entry);
+        for (std::string line; std::getline(file, line);) {
+            // tfd: 5 events: 19 data: 5635b51f4e10 ...
+            const std::vector<std::string> words = words_of(line);
+            if (words.size() < 6 || words[0] != "tfd:") continue;
+            all.push_back({std::stoi(words[1]), static_cast<std::uint32_t>(std::stoul(words[3], nullptr, 16)),
+                           std::stoull(words[5], nullptr, 16)});
+        }
+    }
+    return all;
+}
