@@ -27,8 +27,7 @@
 inline std::atomic<bool> stop_requested = false;
 inline std::atomic<int> waited_on = -1;  // the descriptor that a stop wakes
 inline std::atomic<int> stop_status = 0; // main returns it
-inline std::atomic<int> unanswered =
-    1; // clients without all of their answers; until we count, the one we are busy with
+inline std::atomic<int> unanswered = 1;  // clients without all their answers; until we count, the one we are busy with
 
 /// Whether the server has been asked to stop.
 inline bool stopping() {
@@ -84,7 +83,7 @@ inline void stop_on_signals(int listener) {
         check(sigaction(number, &action, nullptr), "sigaction", strsignal(number));
         sigaddset(&ours, number);
     }
-    // Whoever started us may have blocked them, and a mask is inherited.
+    // The program that started us may have blocked them, and a mask is inherited.
     check(sigprocmask(SIG_UNBLOCK, &ours, nullptr), "sigprocmask", "SIG_UNBLOCK");
 }
 
@@ -116,7 +115,7 @@ inline void wait_until_acknowledged(int client) {
 /// everything, or is gone, is closed. It needs no memory.
 template <typename Clients>
 void deliver(Clients& clients) {
-    const auto is_done = [](auto& entry) {
+    const auto finish = [](auto& entry) {
         auto& client = entry.second;
         if constexpr (requires { client.has_unsent(); }) { // from chapter 04 on
             if (client.has_unsent() && !client.send_unsent()) return true;
@@ -126,7 +125,7 @@ void deliver(Clients& clients) {
     };
     for (;;) {
         for (auto it = clients.begin(); it != clients.end();) {
-            it = is_done(*it) ? clients.erase(it) : std::next(it); // erase closes it
+            it = finish(*it) ? clients.erase(it) : std::next(it); // erase closes it
         }
         unanswered = static_cast<int>(clients.size());
         if (clients.empty()) return;

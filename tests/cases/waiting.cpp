@@ -122,7 +122,9 @@ void newcomers(Subject& subject) {
         clients.back().send("x");
     }
     std::vector<int> answers(clients.size());
-    const auto served = [&] { return new_ones - std::count(answers.begin() + busy, answers.end(), 0); };
+    const auto served = [&] {
+        return new_ones - static_cast<std::size_t>(std::count(answers.begin() + busy, answers.end(), 0));
+    };
     while (served() < new_ones) {
         std::vector<pollfd> waiting;
         for (const Client& client : clients) waiting.push_back({client.fd(), POLLIN, 0});

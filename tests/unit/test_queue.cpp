@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <iostream>
 #include <thread>
 #include <vector>
@@ -28,34 +29,6 @@ int popped(Queue<int>& queue) {
     const int* const item = queue.pop();
     return item != nullptr ? *item : -1;
 }
-
-/// Three threads that wait in `pop`, and count what it returns to them.
-class Waiting {
-  public:
-    explicit Waiting(Queue<int>& queue) {
-        for (std::atomic<pid_t>& tid : tids_) {
-            threads_.emplace_back([this, &queue, &tid] {
-                tid = gettid();
-                ++(queue.pop() != nullptr ? items : nulls);
-            });
-        }
-        const auto waits = [](const std::atomic<pid_t>& tid) { return tid != 0 && process_state(tid) == 'S'; };
-        if (!eventually([&] { return std::all_of(tids_.begin(), tids_.end(), waits); })) std::cout << "nobody waits";
-    }
-    ~Waiting() {
-        for (std::thread& thread : threads_) thread.join();
-        std::cout << items << " items, " << nulls << " nulls";
-    }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-
-    std::atomic<int> items = 0;
-    std::atomic<int> nulls = 0;
-
-  private:
-    std::array<std::atomic<pid_t>, 3> tids_{};
-    std::vector<std::thread> threads_;
-};
 
 int one = 1;
 int two = 2;
@@ -106,25 +79,45 @@ TEST_CASE("Queue: closed, it returns null from then on") {
     CHECK(child.out == "-1-1-1");
 }
 
-TEST_CASE("Queue: a thread is woken for each new item") {
+TEST_CASE("Queue: a thread is woken for each item, also while the others are busy") {
     const Outcome child = in_child([] {
         Queue<int> queue;
-        Waiting waiting(queue);
-        push(queue, {&one});
-        if (!eventually([&] { return waiting.items == 1; })) std::cout << "not woken";
-        push(queue, {&two, &three});
+        std::barrier all_are_taken(4); // three threads, each with an item, and this one
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 3; ++i) {
+            threads.emplace_back([&] {
+                while (queue.pop() != nullptr) all_are_taken.arrive_and_wait();
+            });
+        }
+        for (int round = 0; round < 2000; ++round) {
+            push(queue, {&one, &two, &three});
+            all_are_taken.arrive_and_wait();
+        }
+        queue.close();
+        for (std::thread& thread : threads) thread.join();
     });
-    CHECK(child.out == "3 items, 0 nulls");
+    CHECK(child.ended == "exit status 0");
     CHECK(child.err.empty());
 }
 
 TEST_CASE("Queue: close wakes all threads that wait") {
     const Outcome child = in_child([] {
         Queue<int> queue;
-        const Waiting waiting(queue);
+        std::array<std::atomic<pid_t>, 3> tids{};
+        std::vector<std::thread> threads;
+        for (std::atomic<pid_t>& tid : tids) {
+            threads.emplace_back([&] {
+                tid = gettid();
+                if (queue.pop() != nullptr) std::cout << "an item";
+            });
+        }
+        const auto waits = [](const std::atomic<pid_t>& tid) { return tid != 0 && process_state(tid) == 'S'; };
+        std::cout << eventually([&] { return std::all_of(tids.begin(), tids.end(), waits); });
         queue.close();
+        for (std::thread& thread : threads) thread.join();
     });
-    CHECK(child.out == "0 items, 3 nulls");
+    CHECK(child.out == "1");
+    CHECK(child.ended == "exit status 0");
     CHECK(child.err.empty());
 }
 
@@ -151,7 +144,7 @@ TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by
             threads.emplace_back([&queue, &items, producer] {
                 for (int i = 0; i < each; ++i) {
                     push(queue, {&items[static_cast<std::size_t>(producer * each + i)]});
-                            }
+                }
             });
         }
         for (std::thread& thread : threads) thread.join();

@@ -315,6 +315,7 @@ TEST_CASE("wait_until_acknowledged: waits until the client's kernel has it all")
         std::cout << unacknowledged(pair.server.get()) << " left";
     });
     server.wait_until_it_waits("waits");
+    CHECK_FALSE(eventually([&] { return process_state(server.pid()) == 'Z'; }, milliseconds(30)));
     pair.client.receive(written);
     CHECK(server.outcome().out == "waits\n0 left");
 }
