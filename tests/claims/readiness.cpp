@@ -70,10 +70,6 @@ bool fd_set_writes_behind_the_set() {
     return memory[words] == 1;
 }
 
-bool is_select(const TraceEvent& call) {
-    return call.is("pselect6") || call.is("select") || call.is("_newselect");
-}
-
 /// "7, [3 4], [5 6], NULL, NULL, NULL": the descriptors 3 to 6.
 std::set<long> asked_about(const TraceEvent& select) {
     std::set<long> descriptors;
@@ -94,7 +90,7 @@ std::pair<bool, std::string> asks_about_all_each_time(const Record& record) {
         if (call.is("listen")) open.insert(call.number(0));
         if (call.is("accept4") && call.value >= 0) open.insert(call.value);
         if (call.is("close")) open.erase(call.number(0));
-        if (!is_select(call)) continue;
+        if (!call.is_select()) continue;
         if (asked_about(call) != open) return {false, call.text()};
         if (open.size() > most) longest = call.text();
         most = std::max(most, open.size());

@@ -26,11 +26,6 @@ struct Pool {
     [[nodiscard]] bool is_at(long address) const { return std::abs(address - queue) <= 16; }
 };
 
-/// What the C library's epoll_wait calls: not every processor has the call of that name.
-bool is_epoll_wait(const TraceEvent& call) {
-    return call.is("epoll_wait") || call.is("epoll_pwait");
-}
-
 /// Where each step stands in the record, as far as the server takes it.
 struct Steps {
     const Record& record;
@@ -80,7 +75,7 @@ void Steps::find_setup() {
     watch_listener = next(epoll_create, [&](const TraceEvent& call) {
         return call.is("epoll_ctl") && call.number(0) == epoll && call.has(text("EPOLL_CTL_ADD, ", listener, ","));
     });
-    wait = next(watch_listener, is_epoll_wait);
+    wait = next(watch_listener, [](const TraceEvent& call) { return call.is_epoll_wait(); });
 }
 
 /// The threads, and the queues that they wait at: each begins with a wait on its queue's condition variable.
@@ -111,7 +106,7 @@ Finding Steps::found(std::optional<std::size_t> step) const {
 /// client.
 bool Steps::handed_on(const Pool& pool, const char* event, const char* call_name) const {
     const auto told = record.find(
-        [&](const TraceEvent& call) { return call.thread == record.main && is_epoll_wait(call) && call.has(event); });
+        [&](const TraceEvent& call) { return call.thread == record.main && call.is_epoll_wait() && call.has(event); });
     if (!told) return false;
     const auto wakes = record.find(
         [&](const TraceEvent& call) {
@@ -156,7 +151,7 @@ Finding starts_threads(const Steps& steps, Pool Steps::*pool) {
 
 Finding t11_wait(const Steps& steps) {
     const auto waits = std::count_if(steps.record.calls.begin(), steps.record.calls.end(), [&](const TraceEvent& call) {
-        return is_epoll_wait(call) && call.thread == steps.record.main;
+        return call.is_epoll_wait() && call.thread == steps.record.main;
     });
     const bool after_the_threads = !steps.writers.first_thread || steps.wait > steps.writers.first_thread;
     return {steps.wait && after_the_threads && waits > 4, ""};
