@@ -77,7 +77,8 @@ Process::Process(const Launch& launch) {
         // descendants, and strace is a sibling. This outlives exec; without Yama it fails, and is not needed.
         prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
         setpgid(0, 0);
-        ::signal(SIGPIPE, SIG_DFL); // what we ignore, the program would go on ignoring
+        // What is ignored the program would go on ignoring: SIGPIPE by us, the others where a script runs us with &.
+        for (const int number : {SIGINT, SIGQUIT, SIGPIPE}) ::signal(number, SIG_DFL);
         dup2(null.get(), STDIN_FILENO);
         dup2(out_write.get(), STDOUT_FILENO);
         dup2(launch.ours ? stderr_.fd() : out_write.get(), STDERR_FILENO);
