@@ -1,36 +1,36 @@
 # How the six servers are built. Lines that begin with ## are what `make help` prints.
-CHAPTERS := 01-blocking-server 02-fork-per-client 03-select-server \
-            04-nonblocking-fcntl 05-epoll-server 06-epoll-threadpool
+CHAPTERS := 01-blocking-server 02-fork-per-client 03-select-server 04-nonblocking-fcntl 05-epoll-server 06-epoll-threadpool
 CHAPTER  ?= 06
-MAKEFLAGS := $(MAKEFLAGS) $(if $(MAKELEVEL:0=)$(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
-
+MAKEFLAGS:= $(MAKEFLAGS) $(if $(MAKELEVEL:0=)$(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # A server is NN-name/server. Everything else that is built is in build/; with SANITIZE=thread all is, in build/thread/.
 BUILD    := build$(if $(SANITIZE),/$(shell echo $(SANITIZE) | tr , -))
 OUT      := $(if $(SANITIZE),$(BUILD)/)
 SERVERS  := $(CHAPTERS:%=$(OUT)%/server)
+FIRST    := $(patsubst %.cpp,$(BUILD)/%,$(wildcard 01-blocking-server/first.cpp))
 
-# CXX, CXXFLAGS, CPPFLAGS and LDFLAGS are yours to set. What COMPILE adds makes an undiscovered mistake harder to misuse.
+# CXX, CXXFLAGS, CPPFLAGS and LDFLAGS are yours to set. What COMPILE adds makes an undiscovered mistake harder to use.
 CXXFLAGS ?= -O2 -g $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 FLAGS    := -std=c++20 -pthread -I. -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werror) \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
 COMPILE  := $(CXX) $(FLAGS) -fPIE -pie -fstack-protector-strong -Wl,-z,relro,-z,now $(CPPFLAGS) $(CXXFLAGS) $(LDFLAGS)
 
 ## make                  build all six servers; V=1 shows the commands
-all: $(SERVERS)
+all: $(SERVERS) $(FIRST)
 
 ## make 03               build 03-select-server/server; so does make in that folder
-.SECONDEXPANSION: # so that $$@ is the target, 03 or 03-select-server: it needs the server whose path begins with it
-01 02 03 04 05 06 $(CHAPTERS): $$(filter $(OUT)$$@%,$(SERVERS))
+.SECONDEXPANSION: # so that $$@ is the target, 03 or 03-select-server: it needs the programs whose paths begin with it
+01 02 03 04 05 06 $(CHAPTERS): $$(filter $(OUT)$$@% $(BUILD)/$$@%,$(SERVERS) $(FIRST))
 
-# A server is one source file and the headers that it includes. When a header changes, all servers are built again.
+# 03-select-server/server is made of 03-select-server/server.cpp and the headers. When one changes, all are built again.
 $(SERVERS): $(OUT)%: %.cpp $(wildcard common/*.h 0?-*/*.h) $(BUILD)/flags
-	@mkdir -p $(@D); $(if $(V),,echo '  compile  $<')
-	$(if $(V),,@)$(COMPILE) -o $@ $<
+	$(if $(V),,@echo '  compile  $<'; )$(COMPILE) -o $@ $<
+$(FIRST): $(BUILD)/%: %.cpp $(BUILD)/flags
+	$(if $(V),,@echo '  compile  $<'; )$(COMPILE) -o $@ $<
 
 # This file changes when the compiler or its flags do, and then everything is built again. (+: make -n does it, too.)
 $(BUILD)/flags: always
 	+@test -w . || { echo 'You may not write in this folder, so nothing can be built here. Copy it.' >&2; exit 1; }
-	+@mkdir -p $(@D); echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' > $@
+	+@mkdir -p $(CHAPTERS:%=$(BUILD)/%); echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' > $@
 
 ## make run CHAPTER=03   build and start one, port 7007; PORT=7100, ARGS=--verbose
 run: $(CHAPTER)

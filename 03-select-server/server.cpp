@@ -31,7 +31,7 @@ struct Server {
     Fd listener;
     std::chrono::milliseconds think_time;
     std::unordered_map<int, Fd> clients{}; // by descriptor
-    bool paused = false;                   // there is no room for another client: leave the listener out of one wait
+    bool paused = false;                   // no room for another client: leave the listener out of one wait
 
     bool accept_client();
     void wait(fd_set& readable);
@@ -41,15 +41,15 @@ struct Server {
 /// Takes the next client from the queue. False when there is none to be had now.
 bool Server::accept_client() {
     Address address;
-    Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
-    if (!client) {
+    Fd accepted(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
+    if (!accepted) {
         paused = handle_failed_accept(errno);
         return false;
     }
-    const int fd = client.get();
+    const int fd = accepted.get();
     narrate("fd ", fd, ": ", address, " connected");
     try {
-        clients.emplace(fd, std::move(client));
+        clients.emplace(fd, std::move(accepted));
     } catch (const std::bad_alloc&) {
         narrate_left(fd, "no memory for it");
     }

@@ -30,9 +30,10 @@ struct Server {
     Fd listener;
     std::chrono::milliseconds think_time;
     std::unordered_map<int, Connection> clients{}; // by descriptor
-    bool paused = false; // there is no room for another client: leave the listener out of one wait
+    bool paused = false;                           // no room for another client: leave the listener out of one wait
 
     bool accept_client();
+    void accept_clients();
     void wait(fd_set& readable, fd_set& writable);
     void run();
 };
@@ -40,23 +41,28 @@ struct Server {
 /// Takes the next client from the queue. False when there is none to be had now.
 bool Server::accept_client() {
     Address address;
-    Fd client(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
-    if (!client) {
+    Fd accepted(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
+    if (!accepted) {
         paused = handle_failed_accept(errno);
         return false;
     }
-    const int fd = client.get();
+    const int fd = accepted.get();
     narrate("fd ", fd, ": ", address, " connected");
     if (set_nonblocking(fd) < 0) {
         narrate_left(fd, std::strerror(errno));
         return true;
     }
     try {
-        clients.emplace(fd, std::move(client));
+        clients.emplace(fd, std::move(accepted));
     } catch (const std::bad_alloc&) {
         narrate_left(fd, "no memory for it");
     }
     return true;
+}
+
+/// Takes clients until the queue is empty, but 64 at most: then the others get their turn.
+void Server::accept_clients() {
+    for (int left = 64; left > 0 && accept_client(); --left) continue;
 }
 
 /// Waits until a client has sent something, has room again or wants to connect. The sets are then the descriptors to
@@ -97,8 +103,7 @@ void Server::run() {
                 it = clients.erase(it); // closes it
             }
         }
-        if (!FD_ISSET(listener.get(), &readable)) continue;
-        for (int accepted = 0; accepted < 64 && accept_client();) ++accepted; // then the others get their turn
+        if (FD_ISSET(listener.get(), &readable)) accept_clients();
     }
     deliver(clients);
 }

@@ -30,12 +30,12 @@ struct Server {
     Fd listener;
     std::chrono::milliseconds think_time;
     Fd epoll;
-    std::unordered_map<int, Connection>
-        clients{};       // by descriptor; an element stays where it is while others come and go
-    bool paused = false; // there is no room for another client: leave the listener out of one wait
+    std::unordered_map<int, Connection> clients{}; // by descriptor; an element stays where it is
+    bool paused = false;                           // no room for another client: leave the listener out of one wait
 
     int watch(int operation, int fd, std::uint32_t events, Connection* client);
     bool accept_client();
+    void accept_clients();
     void serve(Connection& client);
     void close_client(int fd);
     void run();
@@ -73,6 +73,11 @@ bool Server::accept_client() {
     return true;
 }
 
+/// Takes clients until the queue is empty, but 64 at most: then the others get their turn.
+void Server::accept_clients() {
+    for (int left = 64; left > 0 && accept_client(); --left) continue;
+}
+
 /// Does what the client was ready for, and tells epoll when it waits for something else from now on.
 void Server::serve(Connection& client) {
     const int fd = client.fd();
@@ -107,8 +112,7 @@ void Server::run() {
             } else if ((events[i].events & EPOLLHUP) != 0) {
                 stop_without_listener(EINVAL);
             } else {
-                for (int accepted = 0; accepted < most && accept_client();)
-                    ++accepted; // then the others get their turn
+                accept_clients();
             }
         }
     }

@@ -5,7 +5,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <chrono>
@@ -47,17 +46,17 @@ struct Server {
     Fd epoll;
     std::unordered_map<int, Client> clients{}; // by descriptor; an element stays where it is
     std::mutex clients_mutex{};  // guards the table and each `armed`: so what one owner has written, the next one sees
-    bool paused = false;         // there is no room for another client: leave the listener out of one wait
+    bool paused = false;         // no room for another client: leave the listener out of one wait
     Queue<Client> read_queue{};  // T7
     Queue<Client> write_queue{}; // T9
     std::vector<std::thread> workers{}; // T8, T10
 
     ~Server() { stop_workers(); }
-
     int watch(int operation, int fd, std::uint32_t events, Client* client);
     void arm(int operation, Client& client);
     void take(Client& client);
     bool accept_client();
+    void accept_clients();
     void close_client(int fd);
     void push(Queue<Client>& queue, Client& client);
     void read_and_answer();
@@ -121,6 +120,11 @@ bool Server::accept_client() {
     return true;
 }
 
+/// Takes clients until the queue is empty, but 64 at most: then the others get their turn.
+void Server::accept_clients() {
+    for (int left = 64; left > 0 && accept_client(); --left) continue;
+}
+
 /// T15: first out of epoll, then closed. `close` alone would leave it there while another process holds a copy of the
 /// descriptor, and its next event would reach a client that is no more. All of it under the lock: once it is closed,
 /// the next client may get the same number.
@@ -155,11 +159,7 @@ void Server::read_and_answer() {
 /// What a write worker does.
 void Server::send_unsent() {
     while (Client* const client = write_queue.pop()) {
-        if (client->send_unsent()) {
-            arm(EPOLL_CTL_MOD, *client);
-        } else {
-            close_client(client->fd());
-        }
+        client->send_unsent() ? arm(EPOLL_CTL_MOD, *client) : close_client(client->fd());
     }
 }
 
@@ -178,8 +178,8 @@ void Server::stop_workers() {
     write_queue.close();
     {
         const std::lock_guard lock(clients_mutex);
-        const auto is_in_work = [](const auto& entry) { return !entry.second.armed; };
-        unanswered = static_cast<int>(std::count_if(clients.begin(), clients.end(), is_in_work));
+        unanswered = 0;
+        for (const auto& [fd, client] : clients) unanswered += client.armed ? 0 : 1;
     }
     for (std::thread& worker : workers) worker.join();
     workers.clear();
@@ -200,7 +200,7 @@ void Server::run() {
             } else if ((events[i].events & EPOLLHUP) != 0) {
                 stop_without_listener(EINVAL);
             } else {
-                for (int accepted = 0; accepted < most && accept_client();) ++accepted; // T12
+                accept_clients(); // T12
             }
         }
     }

@@ -107,9 +107,10 @@ breakages:
 	@tests/breakages.sh
 
 ### make claims           measure every statement of the article on all six (2 minutes)
+###                       WRITE=1 writes the table into README.md
 .PHONY: claims
 claims: $(SERVERS) $(CLAIMS)
-	@$(CLAIMS) $(if $(SANITIZE),--servers $(BUILD))
+	@$(CLAIMS) $(if $(SANITIZE),--servers $(BUILD)) $(if $(WRITE),--write README.md)
 
 # --- looking after the code -----------------------------------------------------------------------------------------
 

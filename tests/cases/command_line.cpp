@@ -170,7 +170,7 @@ void network_of_its_own() {
     const int bindv6only = open("/proc/sys/net/ipv6/bindv6only", O_WRONLY | O_CLOEXEC);
     must(write(bindv6only, "1", 1) == 1);
     const Fd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq loopback{"lo", {}};
+    ifreq loopback{{"lo"}, {}};
     loopback.ifr_flags = IFF_UP;
     must(ioctl(socket.get(), SIOCSIFFLAGS, &loopback) == 0);
     sockaddr_in6 local{AF_INET6, 0, 0, {}, if_nametoindex("lo")};
@@ -182,9 +182,10 @@ void network_of_its_own() {
 }
 
 void ipv6_addresses(Subject& subject) {
-    for (const auto& [host, shown, client] : {std::array{"::", "[::]:", "::1"},
-                                              {"::", "[::]:", "127.0.0.1"},
-                                              {"fe80::1%lo", "[fe80::1%lo]:", "fe80::1%lo"}}) {
+    for (const auto& [host, shown, from] : {std::array{"::", "[::]:", "::1"},
+                                            {"::", "[::]:", "127.0.0.1"},
+                                            {"fe80::1%lo", "[fe80::1%lo]:", "fe80::1%lo"}}) {
+        const std::string client = from; // clang++ 14 cannot capture a structured binding
         try {
             subject.start({"--host", host}, network_of_its_own);
         } catch (const Failed& failed) {

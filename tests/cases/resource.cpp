@@ -192,46 +192,15 @@ void more_than_a_set_holds(Subject& subject) {
     serve_more_than_there_is_room_for(subject, 1100);
 }
 
-struct Holdings {
-    std::size_t descriptors;
-    std::size_t threads;
-    std::size_t processes;
-    bool zombies;
-};
-
-Holdings holdings(pid_t pid) {
-    const std::vector<pid_t> tree = process_tree(pid);
-    const bool zombies = std::any_of(tree.begin(), tree.end(), [](pid_t one) { return process_state(one) == 'Z'; });
-    return {open_descriptors(pid), thread_count(pid), tree.size(), zombies};
-}
-
-/// Throws Failed when the server holds much more than it did before.
-void expect_given_back(Subject& subject, const Holdings& before, const std::string& did) {
-    const pid_t server = subject.server().pid();
-    // A few may be there for good once the first client has come; 30 clients must not leave 30 of anything.
-    constexpr std::size_t few = 5;
-    Holdings after{};
-    const auto given_back = [&] {
-        after = holdings(server);
-        return after.descriptors <= before.descriptors + few && after.threads <= before.threads + few &&
-               after.processes <= before.processes + few && !after.zombies;
-    };
-    // A child that ends between its parent's waitpid and accept stays a zombie until the next client comes.
-    for (int i = 0; i < 10 && !eventually(given_back, subject.patience() / 10); ++i) {
-        subject.connect().expect_echo("one more\n");
-    }
-    expect(after.descriptors <= before.descriptors + few, did,
-           text("about as many open descriptors as before (", before.descriptors, ")"), text(after.descriptors));
-    expect(after.threads <= before.threads + few, did, text("about as many threads as before (", before.threads, ")"),
-           text(after.threads));
-    expect(!after.zombies, did, "no zombie: a child that has ended is waited for", "at least one");
-    expect(after.processes <= before.processes + few, did,
-           text("about as many processes as before (", before.processes, ")"), text(after.processes));
+/// Throws Failed when the server holds much more than it did before. A few may be there for good once the first client
+/// has come; 30 clients must not leave 30 of anything.
+void expect_given_back(Subject& subject, const Idle& before, const std::string& did) {
+    ::expect_given_back(subject.server(), before, did, 5);
 }
 
 void all_is_given_back(Subject& subject) {
     const RunningServer& server = subject.start();
-    const Holdings before = holdings(server.pid());
+    const Idle before = idle(server.pid());
     for (int i = 0; i < 30; ++i) {
         Client client = subject.connect();
         client.expect_echo("hello\n");
@@ -243,7 +212,7 @@ void all_is_given_back(Subject& subject) {
 /// The server is stopped (SIGSTOP) while they leave. It stands for one that is busy just then.
 void thirty_leave_at_once(Subject& subject) {
     RunningServer& server = subject.start();
-    const Holdings before = holdings(server.pid());
+    const Idle before = idle(server.pid());
     {
         std::vector<Client> clients;
         for (int i = 0; i < 30; ++i) {
@@ -264,27 +233,13 @@ void thirty_leave_at_once(Subject& subject) {
     expect_given_back(subject, before, "30 clients left while the server was stopped (SIGSTOP, SIGCONT)");
 }
 
-/// `ulimit -Sn 64` for as long as this object lives.
-class LowSoftLimit {
-  public:
-    LowSoftLimit() {
-        check(getrlimit(RLIMIT_NOFILE, &before_), "getrlimit");
-        const rlimit low{64, before_.rlim_max};
-        check(setrlimit(RLIMIT_NOFILE, &low), "setrlimit");
-    }
-    ~LowSoftLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
-    LowSoftLimit(const LowSoftLimit&) = delete;
-    LowSoftLimit& operator=(const LowSoftLimit&) = delete;
-
-  private:
-    rlimit before_{};
-};
-
 void raises_its_limit(Subject& subject) {
-    {
-        const LowSoftLimit inherited;
-        subject.start();
-    }
+    subject.start({}, [] {
+        rlimit limit{};
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = 64;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    });
     Crowd crowd(subject.endpoint(), 100);
     const std::size_t served = crowd.wait_for_lines(std::min(subject.patience(), milliseconds(5000)));
     expect(served == 100, "100 clients came to a server started under ulimit -Sn 64", "100 answers",
@@ -335,26 +290,16 @@ void one_descriptor_a_client(Subject& subject) {
            text(here));
 }
 
-/// What the kernel says of an open descriptor: "flags: 02000002", the second digit is O_CLOEXEC.
-bool closed_on_exec(pid_t pid, const std::string& descriptor) {
-    std::ifstream info(text("/proc/", pid, "/fdinfo/", descriptor));
-    for (std::string name, value; info >> name >> value;) {
-        if (name == "flags:") return (std::stoul(value, nullptr, 8) & O_CLOEXEC) != 0;
-    }
-    return true; // closed meanwhile
-}
-
 void nothing_to_inherit(Subject& subject) {
     RunningServer& server = subject.start();
     Client client = subject.connect();
     client.expect_echo("hello\n");
     for (const pid_t pid : process_tree(server.pid())) {
         for (const auto& one : std::filesystem::directory_iterator(text("/proc/", pid, "/fd"))) {
-            const std::string descriptor = one.path().filename();
-            std::error_code gone;
-            const std::string what = std::filesystem::read_symlink(one.path(), gone);
+            const int descriptor = std::stoi(one.path().filename());
+            const std::string what = std::filesystem::read_symlink(one.path());
             const bool its_own = what.starts_with("socket:") || what == "anon_inode:[eventpoll]";
-            expect(!its_own || closed_on_exec(pid, descriptor), "a client is connected",
+            expect(!its_own || (descriptor_flags({pid, descriptor}) & O_CLOEXEC) != 0, "a client is connected",
                    "descriptors that a program started by the server would not get (O_CLOEXEC)",
                    text("descriptor ", descriptor, ", ", what, ", without it"));
         }
@@ -373,8 +318,7 @@ void a_child_killed(Subject& subject) {
     kill(after.back(), SIGKILL);
     expect(client.receive_rest().empty(), "its process was killed", "the end of the connection", "data");
     other.expect_echo("still here\n");
-    wait_until("that it ends",
-               [&] { return process_state(after.back()) == 'Z' || process_state(after.back()) == '-'; });
+    wait_until("that it ends", [&] { return has_ended(after.back()); });
     Client fresh = subject.connect(); // when it is accepted, at the latest, the killed child is reaped
     fresh.expect_echo("a new one\n");
     expect(eventually([&] { return process_tree(server.pid()).size() <= before.size() + 1; }, subject.patience()),

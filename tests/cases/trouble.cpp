@@ -26,9 +26,8 @@ void expect_alive(Subject& subject, const std::string& after) {
     expect(!ended, after, "a server that goes on", ended ? to_string(*ended) : "");
     try {
         subject.connect().expect_echo("still there?\n");
-    } catch (Failed& failed) {
-        failed.did = after + "; then another client " + failed.did;
-        throw;
+    } catch (const Failed& failed) {
+        throw Failed{after + "; then another client " + failed.did, failed.expected, failed.got};
     }
 }
 

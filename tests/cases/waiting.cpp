@@ -16,9 +16,8 @@ namespace {
 void expect_served(const Subject& subject, const std::string& situation) {
     try {
         subject.connect().expect_echo("am I served?\n");
-    } catch (Failed& failed) {
-        failed.did = situation + "; then another client " + failed.did;
-        throw;
+    } catch (const Failed& failed) {
+        throw Failed{situation + "; then another client " + failed.did, failed.expected, failed.got};
     }
 }
 
@@ -53,9 +52,9 @@ void five_at_once(Subject& subject) {
     server.process().signal(SIGCONT);
     try {
         crowd.serve_and_leave();
-    } catch (Failed& failed) {
-        failed.did = "5 clients came and sent a line while the server was stopped (SIGSTOP, SIGCONT); " + failed.did;
-        throw;
+    } catch (const Failed& failed) {
+        throw Failed{"5 clients came and sent a line while the server was stopped (SIGSTOP, SIGCONT); " + failed.did,
+                     failed.expected, failed.got};
     }
 }
 
@@ -123,7 +122,9 @@ void newcomers(Subject& subject) {
         clients.back().send("x");
     }
     std::vector<int> answers(clients.size());
-    const auto served = [&] { return new_ones - std::count(answers.begin() + busy, answers.end(), 0); };
+    const auto served = [&] {
+        return new_ones - static_cast<std::size_t>(std::count(answers.begin() + busy, answers.end(), 0));
+    };
     while (served() < new_ones) {
         std::vector<pollfd> waiting;
         for (const Client& client : clients) waiting.push_back({client.fd(), POLLIN, 0});

@@ -1,6 +1,7 @@
 // A statement of the article as an experiment on the real servers.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ struct Claim {
     std::string sentence;
     std::vector<int> chapters; ///< where the statement says something about the server: there it is measured
     std::string elsewhere;     ///< why it does not in the other chapters
-    Finding (*measure)(const Chapter&);
+    std::function<Finding(const Chapter&)> measure;
 };
 
 // The claims by subject, each in the file of that name.

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <tuple>
@@ -27,31 +27,33 @@ constexpr std::array names = {"01-blocking-server",   "02-fork-per-client", "03-
 /// What the command line says.
 struct Arguments {
     std::string servers = ".";    // the folder that the chapters' folders are in
-    bool markdown = false;        // print the table for a page
-    std::string page;             // compare with this page's table
+    std::string compare;          // with this page's table
+    std::string write;            // the table into this page
     std::vector<std::string> ids; // measure only these
 };
 
 [[noreturn]] void refuse(const std::string& complaint) {
-    std::cerr << complaint << "\nusage: claims [--servers FOLDER] [--markdown | --compare PAGE] [ID...]\n";
+    std::cerr << complaint << "\nusage: claims [--servers FOLDER] [--compare PAGE | --write PAGE] [ID...]\n";
     std::exit(2);
 }
 
 Arguments parse(int argc, char* argv[]) {
     Arguments arguments;
+    const std::map<std::string, std::string*> options = {
+        {"--servers", &arguments.servers}, {"--compare", &arguments.compare}, {"--write", &arguments.write}};
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
-        if (word == "--markdown") {
-            arguments.markdown = true;
-        } else if (word == "--servers" || word == "--compare") {
-            if (i + 1 == argc) refuse(word + " needs a value");
-            (word == "--servers" ? arguments.servers : arguments.page) = argv[++i];
-        } else if (word.starts_with('-')) {
-            refuse("there is no option " + word);
-        } else {
+        if (!word.starts_with('-')) {
             arguments.ids.push_back(word);
+        } else if (!options.contains(word)) {
+            refuse("there is no option " + word);
+        } else if (i + 1 == argc) {
+            refuse(word + " needs a value");
+        } else {
+            *options.at(word) = argv[++i];
         }
     }
+    if (!arguments.write.empty() && !arguments.ids.empty()) refuse("--write needs all rows");
     return arguments;
 }
 
@@ -128,17 +130,19 @@ void say_measured(const Row& row, std::chrono::duration<double> took) {
               << row.sentence << '\n';
 }
 
-/// Compares rows with the page, and says of it in the manner of the tests.
-void judge(const Matrix& rows, const std::string& page, bool whole, const std::string& name, Clock::duration took,
-           Tally& tally) {
-    const Comparison comparison = compare(rows, page, whole);
-    std::string differences;
-    for (const std::string& difference : comparison.differences) differences += "    " + difference + "\n";
-    const bool measured = comparison.skipped.empty();
-    tally.add(!differences.empty() ? Tally::failed
-              : measured           ? Tally::ok
-                                   : Tally::skipped,
-              took, name, measured ? "" : "skipped: " + why_not_measured, differences);
+Matrix measure_all(const std::vector<Claim>& claims, const std::vector<Chapter>& chapters) {
+    Matrix matrix;
+    for (const Claim& claim : claims) {
+        const auto start = Clock::now();
+        matrix.push_back(measure(claim, chapters));
+        say_measured(matrix.back(), Clock::now() - start);
+    }
+    return matrix;
+}
+
+/// Whether a cell of the row says so.
+bool says(const Row& row, const std::string& cell) {
+    return std::find(row.cells.begin(), row.cells.end(), cell) != row.cells.end();
 }
 
 std::string read_page(const std::string& path) {
@@ -149,8 +153,56 @@ std::string read_page(const std::string& path) {
     return all.str();
 }
 
-bool went_wrong(const Row& row) {
-    return std::find(row.cells.begin(), row.cells.end(), "!") != row.cells.end();
+/// Measures all, and puts the table into the page.
+int write_table(const std::vector<Claim>& claims, const std::vector<Chapter>& chapters, const std::string& path) {
+    const std::string page = read_page(path);
+    const Matrix matrix = measure_all(claims, chapters);
+    if (std::any_of(matrix.begin(), matrix.end(), [](const Row& row) { return says(row, "!") || says(row, "?"); })) {
+        throw std::runtime_error("not every cell could be measured, so " + path + " is left as it is");
+    }
+    const std::string written = with_table(page, matrix);
+    std::ofstream(path) << written;
+    std::cout << path << (written == page ? " has this table already\n" : " has the new table\n");
+    return 0;
+}
+
+/// Compares rows with the page, and says of it in the manner of the tests.
+void judge(const Matrix& rows, const std::string& page, bool whole, const std::string& name, Clock::duration took,
+           Tally& tally) {
+    const Comparison comparison = compare(rows, page, whole);
+    std::string differences;
+    for (const std::string& difference : comparison.differences) differences += "    " + difference + "\n";
+    if (!differences.empty()) differences += "    (make claims WRITE=1 writes what is measured)\n";
+    const bool measured = comparison.skipped.empty();
+    tally.add(!differences.empty() ? Tally::failed
+              : measured           ? Tally::ok
+                                   : Tally::skipped,
+              took, name, measured ? "" : "skipped: " + why_not_measured, differences);
+}
+
+int compare_with_page(const std::vector<Claim>& claims, const std::vector<Chapter>& chapters,
+                      const Arguments& arguments) {
+    const std::string page = read_page(arguments.compare);
+    Matrix matrix;
+    Tally tally;
+    for (const Claim& claim : claims) {
+        const auto start = Clock::now();
+        matrix.push_back(measure(claim, chapters));
+        judge({matrix.back()}, page, false, claim.id + ": " + claim.sentence, Clock::now() - start, tally);
+    }
+    const std::string table = test_of_table(arguments.compare);
+    if (arguments.ids.empty() && asked_for(table)) judge(matrix, page, true, table, {}, tally);
+    return tally.finish();
+}
+
+std::vector<Chapter> chapters_in(const std::string& folder) {
+    std::vector<Chapter> chapters;
+    for (const char* name : names) {
+        const std::string program = folder + "/" + name + "/server";
+        if (access(program.c_str(), X_OK) != 0) refuse("there is no program " + program + ": make builds it");
+        chapters.push_back({static_cast<int>(chapters.size()) + 1, program});
+    }
+    return chapters;
 }
 
 } // namespace
@@ -158,36 +210,14 @@ bool went_wrong(const Row& row) {
 int main(int argc, char* argv[]) {
     try {
         const Arguments arguments = parse(argc, argv);
-        const std::string page = arguments.page.empty() ? "" : read_page(arguments.page);
-        const std::vector<Claim> claims = chosen(arguments.ids, arguments.page);
-        std::vector<Chapter> chapters;
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            const std::string program = arguments.servers + "/" + names[i] + "/server";
-            if (access(program.c_str(), X_OK) != 0) refuse("there is no program " + program + ": make builds it");
-            chapters.push_back({static_cast<int>(i) + 1, program});
-        }
+        const std::vector<Claim> claims = chosen(arguments.ids, arguments.compare);
+        const std::vector<Chapter> chapters = chapters_in(arguments.servers);
         limit_descriptors(RLIM_INFINITY);
-        std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
-
-        Matrix matrix;
-        Tally tally;
-        for (const Claim& claim : claims) {
-            const auto start = Clock::now();
-            matrix.push_back(measure(claim, chapters));
-            const auto took = Clock::now() - start;
-            if (page.empty()) {
-                say_measured(matrix.back(), took);
-            } else {
-                judge({matrix.back()}, page, false, claim.id + ": " + claim.sentence, took, tally);
-            }
-        }
-        if (page.empty()) {
-            std::cout << (arguments.markdown ? as_markdown(matrix) : as_text(matrix));
-            return std::any_of(matrix.begin(), matrix.end(), went_wrong) ? 1 : 0;
-        }
-        const std::string table = test_of_table(arguments.page);
-        if (arguments.ids.empty() && asked_for(table)) judge(matrix, page, true, table, {}, tally);
-        return tally.finish();
+        if (!arguments.compare.empty()) return compare_with_page(claims, chapters, arguments);
+        if (!arguments.write.empty()) return write_table(claims, chapters, arguments.write);
+        const Matrix matrix = measure_all(claims, chapters);
+        std::cout << as_text(matrix);
+        return std::any_of(matrix.begin(), matrix.end(), [](const Row& row) { return says(row, "!"); }) ? 1 : 0;
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

@@ -57,6 +57,19 @@ std::vector<std::string> table_cells(const std::string& line) {
     return cells;
 }
 
+/// Where the table is in a page, from the beginning of one marker's line to behind the other's; 0 when there is none.
+struct Block {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+};
+
+Block find_block(const std::string& page) {
+    const std::size_t begin = page.find(begin_marker);
+    const std::size_t end = page.find(end_marker + "\n", begin);
+    if (begin == std::string::npos || end == std::string::npos) return {};
+    return {begin, end + end_marker.size() + 1};
+}
+
 } // namespace
 
 std::string merge_figures(const std::array<std::string, chapter_count>& figures) {
@@ -109,14 +122,17 @@ std::string as_markdown(const Matrix& matrix) {
     return out.str();
 }
 
+std::string with_table(const std::string& page, const Matrix& matrix) {
+    const Block block = find_block(page);
+    if (block.end == 0) throw Failed{"looked for the table's place", begin_marker + " and " + end_marker, "not both"};
+    return page.substr(0, block.begin) + as_markdown(matrix) + page.substr(block.end);
+}
+
 Comparison compare(const Matrix& measured, const std::string& page, bool whole) {
-    const std::size_t begin = page.find(begin_marker);
-    const std::size_t end = page.find(end_marker);
-    if (begin == std::string::npos || end == std::string::npos || end < begin) {
-        return {{"there is no table between " + begin_marker + " and " + end_marker}, {}};
-    }
+    const Block block = find_block(page);
+    if (block.end == 0) return {{"there is no table between " + begin_marker + " and " + end_marker}, {}};
     std::map<std::string, std::vector<std::string>> rows; // by id
-    std::istringstream lines(page.substr(begin, end - begin));
+    std::istringstream lines(page.substr(block.begin, block.end - block.begin));
     Comparison result;
     for (std::string line; std::getline(lines, line);) {
         const std::vector<std::string> cells = table_cells(line);

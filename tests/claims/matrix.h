@@ -27,6 +27,9 @@ std::string as_text(const Matrix& matrix);
 /// The block between the markers, markers included.
 std::string as_markdown(const Matrix& matrix);
 
+/// The page with this table between its markers. Throws Failed when it has none.
+std::string with_table(const std::string& page, const Matrix& matrix);
+
 /// Where a page and a run do not say the same, and what could not be compared.
 struct Comparison {
     std::vector<std::string> differences; ///< a sentence each

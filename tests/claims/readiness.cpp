@@ -18,6 +18,7 @@
 
 #include "common/check.h"
 #include "tests/claims/claim.h"
+#include "tests/claims/epoll.h"
 #include "tests/claims/record.h"
 #include "tests/support/idle.h"
 #include "tests/support/served.h"
@@ -69,10 +70,6 @@ bool fd_set_writes_behind_the_set() {
     return memory[words] == 1;
 }
 
-bool is_select(const TraceEvent& call) {
-    return call.is("pselect6") || call.is("select") || call.is("_newselect");
-}
-
 /// "7, [3 4], [5 6], NULL, NULL, NULL": the descriptors 3 to 6.
 std::set<long> asked_about(const TraceEvent& select) {
     std::set<long> descriptors;
@@ -93,7 +90,7 @@ std::pair<bool, std::string> asks_about_all_each_time(const Record& record) {
         if (call.is("listen")) open.insert(call.number(0));
         if (call.is("accept4") && call.value >= 0) open.insert(call.value);
         if (call.is("close")) open.erase(call.number(0));
-        if (!is_select(call)) continue;
+        if (!call.is_select()) continue;
         if (asked_about(call) != open) return {false, call.text()};
         if (open.size() > most) longest = call.text();
         most = std::max(most, open.size());
@@ -111,12 +108,7 @@ Finding s11_select(const Chapter& chapter) {
 
 /// How many of the descriptors that epoll watches are given as ready.
 std::size_t ready_of(const Fd& epoll, const std::vector<Fd>& events) {
-    for (const Fd& event : events) {
-        epoll_event watched{};
-        watched.events = EPOLLIN;
-        watched.data.fd = event.get();
-        check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, event.get(), &watched), "epoll_ctl");
-    }
+    for (const Fd& event : events) watch(epoll, event.get(), EPOLLIN);
     std::vector<epoll_event> given(events.size());
     return static_cast<std::size_t>(
         check(epoll_wait(epoll.get(), given.data(), static_cast<int>(given.size()), 0), "epoll_wait"));
@@ -150,14 +142,10 @@ Watched watched(RunningServer& server, int fd) {
 
 /// Whether EPOLL_CTL_DEL ends the watching.
 bool del_takes_out() {
-    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
     const Fd event = make_event(true);
-    epoll_event watched{};
-    watched.events = EPOLLIN;
-    watched.data.u64 = 42;
-    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, event.get(), &watched), "epoll_ctl");
+    const Fd epoll = epoll_watching(event.get(), EPOLLIN);
     epoll_event given{};
-    const bool gives_data_back = epoll_wait(epoll.get(), &given, 1, 0) == 1 && given.data.u64 == 42;
+    const bool gives_data_back = epoll_wait(epoll.get(), &given, 1, 0) == 1 && given.data.fd == event.get();
     check(epoll_ctl(epoll.get(), EPOLL_CTL_DEL, event.get(), nullptr), "epoll_ctl");
     return gives_data_back && epoll_wait(epoll.get(), &given, 1, 0) == 0;
 }
@@ -234,13 +222,8 @@ int ways_to_ask(const Fd& ready, const Fd& quiet) {
     if (poll(both.data(), both.size(), 0) == 1 && both[0].revents == POLLIN) ++ways;
     if (ppoll(both.data(), both.size(), &now, nullptr) == 1 && both[0].revents == POLLIN) ++ways;
 
-    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-    for (const Fd* one : {&ready, &quiet}) {
-        epoll_event watched{};
-        watched.events = EPOLLIN;
-        watched.data.fd = one->get();
-        check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, one->get(), &watched), "epoll_ctl");
-    }
+    const Fd epoll = epoll_watching(ready.get(), EPOLLIN);
+    watch(epoll, quiet.get(), EPOLLIN);
     epoll_event given{};
     if (epoll_wait(epoll.get(), &given, 1, 0) == 1 && given.data.fd == ready.get()) ++ways;
     if (epoll_pwait(epoll.get(), &given, 1, 0, nullptr) == 1 && given.data.fd == ready.get()) ++ways;

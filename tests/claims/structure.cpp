@@ -1,5 +1,4 @@
-// T1 to T15: the steps of the full server, found in strace's record, one behind the other. All six servers are
-// searched: so one sees which chapter brings which step.
+// T1 to T15: the steps of the full server, found in strace's record, one behind the other.
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 
 #include "common/check.h"
 #include "tests/claims/claim.h"
+#include "tests/claims/epoll.h"
 #include "tests/claims/record.h"
 #include "tests/support/in_child.h"
 #include "tests/support/tcp_pair.h"
@@ -25,11 +25,6 @@ struct Pool {
 
     [[nodiscard]] bool is_at(long address) const { return std::abs(address - queue) <= 16; }
 };
-
-/// What the C library's epoll_wait calls: not every processor has the call of that name.
-bool is_epoll_wait(const TraceEvent& call) {
-    return call.is("epoll_wait") || call.is("epoll_pwait");
-}
 
 /// Where each step stands in the record, as far as the server takes it.
 struct Steps {
@@ -80,7 +75,7 @@ void Steps::find_setup() {
     watch_listener = next(epoll_create, [&](const TraceEvent& call) {
         return call.is("epoll_ctl") && call.number(0) == epoll && call.has(text("EPOLL_CTL_ADD, ", listener, ","));
     });
-    wait = next(watch_listener, is_epoll_wait);
+    wait = next(watch_listener, [](const TraceEvent& call) { return call.is_epoll_wait(); });
 }
 
 /// The threads, and the queues that they wait at: each begins with a wait on its queue's condition variable.
@@ -111,7 +106,7 @@ Finding Steps::found(std::optional<std::size_t> step) const {
 /// client.
 bool Steps::handed_on(const Pool& pool, const char* event, const char* call_name) const {
     const auto told = record.find(
-        [&](const TraceEvent& call) { return call.thread == record.main && is_epoll_wait(call) && call.has(event); });
+        [&](const TraceEvent& call) { return call.thread == record.main && call.is_epoll_wait() && call.has(event); });
     if (!told) return false;
     const auto wakes = record.find(
         [&](const TraceEvent& call) {
@@ -134,99 +129,54 @@ bool only_by(const Steps& steps, const char* name, const std::set<pid_t>& thread
     });
 }
 
-// --- T1 to T6: setting up -------------------------------------------------------------------------------------------
+// --- T1 to T10: setting up, queues and threads ----------------------------------------------------------------------
 
-Finding t1_socket(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return steps.found(steps.socket);
+/// A step that is one call.
+Finding step_is_taken(const Steps& steps, std::optional<std::size_t> Steps::*step) {
+    return steps.found(steps.*step);
 }
 
-Finding t2_nonblocking(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return steps.found(steps.nonblocking);
+/// A queue is memory: it shows in that threads wait at it.
+Finding has_queue(const Steps& steps, Pool Steps::*pool) {
+    return {(steps.*pool).threads.size() > 1, ""};
 }
 
-Finding t3_bind(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return steps.found(steps.bind);
-}
-
-Finding t4_listen(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return steps.found(steps.listen);
-}
-
-Finding t5_epoll_create(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return steps.found(steps.epoll_create);
-}
-
-Finding t6_watch_listener(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return steps.found(steps.watch_listener);
-}
-
-// --- T7 to T10: queues and threads ----------------------------------------------------------------------------------
-
-Finding t7_read_queue(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return {steps.readers.threads.size() > 1, ""}; // a queue is memory: it shows in that threads wait at it
-}
-
-Finding t8_read_threads(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    const std::size_t count = steps.readers.threads.size();
-    return {count > 0 && steps.readers.first_thread > steps.watch_listener, count > 0 ? text(count, " threads") : ""};
-}
-
-Finding t9_write_queue(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    return {steps.writers.threads.size() > 1, ""};
-}
-
-Finding t10_write_threads(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
-    const std::size_t count = steps.writers.threads.size();
-    return {count > 0 && steps.writers.first_thread > steps.readers.first_thread,
-            count > 0 ? text(count, " threads") : ""};
+Finding starts_threads(const Steps& steps, Pool Steps::*pool) {
+    const std::size_t count = (steps.*pool).threads.size();
+    const auto before = pool == &Steps::readers ? steps.watch_listener : steps.readers.first_thread;
+    return {count > 0 && (steps.*pool).first_thread > before, count > 0 ? text(count, " threads") : ""};
 }
 
 // --- T11 to T15: events ---------------------------------------------------------------------------------------------
 
-Finding t11_wait(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
+Finding t11_wait(const Steps& steps) {
     const auto waits = std::count_if(steps.record.calls.begin(), steps.record.calls.end(), [&](const TraceEvent& call) {
-        return is_epoll_wait(call) && call.thread == steps.record.main;
+        return call.is_epoll_wait() && call.thread == steps.record.main;
     });
     const bool after_the_threads = !steps.writers.first_thread || steps.wait > steps.writers.first_thread;
     return {steps.wait && after_the_threads && waits > 4, ""};
 }
 
-Finding t12_connect(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
+Finding t12_connect(const Steps& steps) {
     const Record& record = steps.record;
     for (const std::uint16_t port : record.clients) {
         const auto accepted = record.find(
             [&](const TraceEvent& call) { return call.is("accept4") && call.has(text("htons(", port, ")")); });
         if (!accepted || steps.epoll < 0) return {false, ""};
         const TraceEvent& accept = record.calls[*accepted];
-        const auto added = record.find(
-            [&](const TraceEvent& call) {
-                return call.is("epoll_ctl") && call.has(text("EPOLL_CTL_ADD, ", accept.value, ","));
-            },
-            *accepted);
+        const std::string addition = text("EPOLL_CTL_ADD, ", accept.value, ",");
+        const auto added =
+            record.find([&](const TraceEvent& call) { return call.is("epoll_ctl") && call.has(addition); }, *accepted);
         if (!accept.has("SOCK_NONBLOCK") || !added) return {false, ""};
     }
     return {true, ""};
 }
 
-Finding t13_read_event(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
+Finding t13_read_event(const Steps& steps) {
     return {steps.handed_on(steps.readers, "EPOLLIN", "read") && only_by(steps, "read", steps.readers.threads), ""};
 }
 
-Finding t14_write_event(const Chapter& chapter) {
-    const Steps steps(record_of(chapter));
+Finding t14_write_event(const Steps& steps) {
     std::set<pid_t> workers = steps.readers.threads; // they answer at once where there is room
     workers.insert(steps.writers.threads.begin(), steps.writers.threads.end());
     return {steps.handed_on(steps.writers, "EPOLLOUT", "write") && only_by(steps, "write", workers), ""};
@@ -234,18 +184,14 @@ Finding t14_write_event(const Chapter& chapter) {
 
 /// A connection that epoll watches and that has something to read is closed: whether an event for it still comes.
 bool event_after_close(TcpPair& pair) {
-    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-    epoll_event watched{};
-    watched.events = EPOLLIN;
-    watched.data.u64 = 42;
-    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
+    const int number = pair.server.get();
+    const Fd epoll = epoll_watching(number, EPOLLIN);
     pair.client.send("a word\n");
     wait_until("that the word arrives", [&] { return pair.client.unacknowledged() == 0; });
-    const int number = pair.server.get();
     pair.server.reset();
 
     epoll_event event{};
-    const bool comes = epoll_wait(epoll.get(), &event, 1, 0) == 1 && event.data.u64 == 42;
+    const bool comes = epoll_wait(epoll.get(), &event, 1, 0) == 1 && event.data.fd == number;
     const bool cannot_be_taken_out = epoll_ctl(epoll.get(), EPOLL_CTL_DEL, number, nullptr) < 0; // EBADF
     return comes && cannot_be_taken_out;
 }
@@ -266,9 +212,8 @@ bool close_is_not_enough() {
     return !alone_goes_on && duplicated_goes_on && forked_goes_on;
 }
 
-Finding t15_close(const Chapter& chapter) {
+Finding t15_close(const Steps& steps) {
     static const bool as_said = close_is_not_enough();
-    const Steps steps(record_of(chapter));
     if (steps.epoll < 0) return {false, ""};
     std::set<std::pair<pid_t, long>> taken_out; // by which thread, and which descriptor
     std::size_t closed = 0;
@@ -284,22 +229,26 @@ Finding t15_close(const Chapter& chapter) {
 } // namespace
 
 std::vector<Claim> structure() {
-    const std::vector<int> all{1, 2, 3, 4, 5, 6};
+    // In all six, so that the table shows which chapter brings which step.
+    const auto claim = [](const char* id, const char* sentence, const auto& measure, auto... which) {
+        const auto in_record = [=](const Chapter& chapter) { return measure(Steps(record_of(chapter)), which...); };
+        return Claim{id, sentence, {1, 2, 3, 4, 5, 6}, "", in_record};
+    };
     return {
-        {"T1", "Creates a socket", all, "", t1_socket},
-        {"T2", "Makes it non-blocking, so that not even `accept` waits", all, "", t2_nonblocking},
-        {"T3", "Binds it to an address", all, "", t3_bind},
-        {"T4", "Listens", all, "", t4_listen},
-        {"T5", "Creates an epoll instance", all, "", t5_epoll_create},
-        {"T6", "Has it watch the listening socket", all, "", t6_watch_listener},
-        {"T7", "Has a queue for read events, at which threads wait", all, "", t7_read_queue},
-        {"T8", "Starts the threads that take from it", all, "", t8_read_threads},
-        {"T9", "Has a queue for write events, at which others wait", all, "", t9_write_queue},
-        {"T10", "Starts the threads that take from that", all, "", t10_write_threads},
-        {"T11", "Waits for epoll's events, over and over, in its main thread", all, "", t11_wait},
-        {"T12", "A client connects: it is accepted, made non-blocking, and watched", all, "", t12_connect},
-        {"T13", "A read event goes into the read queue, and a thread there reads", all, "", t13_read_event},
-        {"T14", "A write event goes into the write queue, and a thread there writes", all, "", t14_write_event},
-        {"T15", "A client leaves: it is taken out of epoll, and then closed", all, "", t15_close},
+        claim("T1", "Creates a socket", step_is_taken, &Steps::socket),
+        claim("T2", "Makes it non-blocking, so that not even `accept` waits", step_is_taken, &Steps::nonblocking),
+        claim("T3", "Binds it to an address", step_is_taken, &Steps::bind),
+        claim("T4", "Listens", step_is_taken, &Steps::listen),
+        claim("T5", "Creates an epoll instance", step_is_taken, &Steps::epoll_create),
+        claim("T6", "Has it watch the listening socket", step_is_taken, &Steps::watch_listener),
+        claim("T7", "Has a queue for read events, at which threads wait", has_queue, &Steps::readers),
+        claim("T8", "Starts the threads that take from it", starts_threads, &Steps::readers),
+        claim("T9", "Has a queue for write events, at which others wait", has_queue, &Steps::writers),
+        claim("T10", "Starts the threads that take from that", starts_threads, &Steps::writers),
+        claim("T11", "Waits for epoll's events, over and over, in its main thread", t11_wait),
+        claim("T12", "A client connects: it is accepted, made non-blocking, and watched", t12_connect),
+        claim("T13", "A read event goes into the read queue, and a thread there reads", t13_read_event),
+        claim("T14", "A write event goes into the write queue, and a thread there writes", t14_write_event),
+        claim("T15", "A client leaves: it is taken out of epoll, and then closed", t15_close),
     };
 }

@@ -17,6 +17,7 @@
 #include "common/check.h"
 #include "tests/cases/case.h"
 #include "tests/claims/claim.h"
+#include "tests/claims/epoll.h"
 #include "tests/support/idle.h"
 #include "tests/support/in_child.h"
 #include "tests/support/served.h"
@@ -126,10 +127,7 @@ Finding p4_half_close(const Chapter& chapter) {
 /// How many of 1,000 calls of epoll_wait return at once, for a connection on which nothing happens.
 int returns_at_once(std::uint32_t asked_for) {
     const TcpPair pair = tcp_pair();
-    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-    epoll_event watched{};
-    watched.events = asked_for;
-    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
+    const Fd epoll = epoll_watching(pair.server.get(), asked_for);
     int count = 0;
     epoll_event event{};
     for (int i = 0; i < 1000; ++i) count += epoll_wait(epoll.get(), &event, 1, 0);
@@ -170,7 +168,7 @@ bool copy_keeps_it_open() {
     {
         const Child child([] { pause(); });
         pair.server.reset(); // but the child has a copy
-        if (pair.client.hears_within(milliseconds(50))) return false;
+        if (server_end({pair.client.server()}, pair.client).state != TcpState::established) return false;
     } // here the child is killed
     return pair.client.receive_rest().empty();
 }
@@ -222,10 +220,7 @@ Finding p9_reused_descriptors(const Chapter& chapter) {
 /// How many times epoll_wait gives one connection that has input, when nobody reads it meanwhile.
 int times_given(std::uint32_t flags) {
     TcpPair pair = tcp_pair();
-    const Fd epoll(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-    epoll_event watched{};
-    watched.events = EPOLLIN | flags;
-    check(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pair.server.get(), &watched), "epoll_ctl");
+    const Fd epoll = epoll_watching(pair.server.get(), EPOLLIN | flags);
     pair.client.send("a word\n");
     wait_until("that the word arrives", [&] { return pair.client.unacknowledged() == 0; });
     int count = 0;

@@ -1,16 +1,12 @@
 #include "tests/faults/fault.h"
 
 #include <algorithm>
-#include <sstream>
+#include <initializer_list>
+#include <set>
+
+#include "tests/support/failed.h"
 
 namespace {
-
-std::vector<std::string> words(const std::string& text) {
-    std::istringstream in(text);
-    std::vector<std::string> all;
-    for (std::string word; in >> word;) all.push_back(word);
-    return all;
-}
 
 /// A line of the plan: `calls` of the chapters in `chapters` ("0123456"; 0 is a stranger's server).
 struct Line {
@@ -20,15 +16,13 @@ struct Line {
     Fault kind; // its flags and options
 };
 
-constexpr bool lose = true;
-
 const Fault plain{};
-const Fault connection{"", "", "", lose, false, false, false, 0, {}};
-const Fault stop{"", "", "", false, true, false, false, 0, {}};
-const Fault stop_one{"", "", "", lose, true, false, false, 0, {}};
-const Fault worker{"", "", "", false, false, true, false, 0, {}};
-const Fault listener{"", "", "", false, false, false, true, 0, {}};
-const Fault thinking{"", "", "", false, false, false, false, 0, {"--think", "1"}};
+const Fault connection{.may_lose = true};
+const Fault stop{.at_stop = true};
+const Fault stop_one{.may_lose = true, .at_stop = true};
+const Fault worker{.in_a_worker = true};
+const Fault listener{.ends_it = true};
+const Fault thinking{.options = {"--think", "1"}};
 
 // What the man pages name, and for accept the network errors that it hands on. What is at_stop is tried at a stop,
 // where only an error of ioctl excuses a loss: then the server does not know what is still on its way. Not here:
@@ -81,64 +75,47 @@ bool holds(const Line& line, int chapter) {
     return std::string(line.chapters).find(static_cast<char>('0' + chapter)) != std::string::npos;
 }
 
-Fault made_of(const Line& line, const std::string& what, const std::string& when) {
-    Fault fault = line.kind;
-    fault.calls = line.calls;
-    fault.what = what;
-    fault.when = when;
-    return fault;
+/// Such faults of this kind, at each of these occurrences of the call.
+void add(std::vector<Fault>& all, Fault kind, const std::string& what, std::initializer_list<const char*> whens) {
+    kind.what = what;
+    for (const char* when : whens) {
+        kind.when = when;
+        all.push_back(kind);
+    }
 }
 
 /// Errors that stay for a while: no spinning, and everyone is served when they are gone.
-void add_lasting(std::vector<Fault>& all, const Line& line, int chapter) {
-    const std::string calls = line.calls;
-    if (calls.starts_with("accept") && !line.kind.ends_it) {
-        for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"}) {
-            all.push_back(made_of(line, std::string("error=") + error, "2+"));
-        }
+void add_lasting(std::vector<Fault>& all, const Fault& kind, int chapter) {
+    if (kind.calls.starts_with("accept") && !kind.ends_it) {
+        for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"})
+            add(all, kind, text("error=", error), {"2+"});
     }
-    if (calls.starts_with("mmap")) {
-        // Few clients need no more memory than a server has from the start.
-        for (const char* when : {"1", "2", "1+"}) {
-            all.push_back(made_of(line, "error=ENOMEM", when));
-            all.back().crowd = chapter >= 5 ? 3000 : 900;
-            if (chapter == 1) all.pop_back();
-        }
+    if (kind.no_heap() && chapter != 1) {
+        Fault crowded = kind; // few clients need no more memory than a server has from the start
+        crowded.crowd = chapter >= 5 ? 3000 : 900;
+        add(all, crowded, "error=ENOMEM", {"1", "2", "1+"});
     }
-    if (calls.starts_with("clone")) all.push_back(made_of(line, "error=EAGAIN", "1+"));
-    if (calls.starts_with("select")) all.push_back(made_of(line, "error=ENOMEM", "2+"));
-}
-
-/// SIGTERM at the call: whatever the server is doing, it delivers what it has read, and ends.
-void add_stops(std::vector<Fault>& all, const Line& line, int chapter) {
-    for (const char* when : {"1", "2", "3", "5", "8", "20"}) {
-        Fault fault = made_of(line, "signal=SIGTERM", when);
-        fault.may_lose = true;
-        fault.in_a_worker = false;
-        if (chapter == 6) fault.options.insert(fault.options.end(), {"--read-workers", "1", "--write-workers", "1"});
-        all.push_back(fault);
-    }
+    if (kind.calls.starts_with("clone")) add(all, kind, "error=EAGAIN", {"1+"});
+    if (kind.calls.starts_with("select")) add(all, kind, "error=ENOMEM", {"2+"});
 }
 
 /// A signal that is handled or does nothing, at the call; and a call that takes long, before and after its work.
-void add_signals_and_delays(std::vector<Fault>& all, const Line& line, int chapter) {
+void add_signals_and_delays(std::vector<Fault>& all, Fault kind, int chapter) {
+    kind.may_lose = false;
+    kind.in_a_worker = false;
     for (const std::string signal : {"SIGCHLD", "SIGCONT", "SIGWINCH", "SIGURG", "SIGPIPE"}) {
         if (signal == "SIGPIPE" && chapter == 0) continue; // one that writes with MSG_NOSIGNAL need not expect it
-        for (const char* when : {"1", "2", "5"}) {
-            Fault fault = made_of(line, "signal=" + signal, when);
-            fault.may_lose = false;
-            fault.in_a_worker = false;
-            all.push_back(fault);
-        }
+        add(all, kind, "signal=" + signal, {"1", "2", "5"});
     }
-    for (const char* delay : {"delay_enter=20000", "delay_exit=20000"}) {
-        for (const char* when : {"1", "2", "1+3"}) {
-            Fault fault = made_of(line, delay, when);
-            fault.may_lose = false;
-            fault.in_a_worker = false;
-            all.push_back(fault);
-        }
-    }
+    for (const char* delay : {"delay_enter=20000", "delay_exit=20000"}) add(all, kind, delay, {"1", "2", "1+3"});
+}
+
+/// SIGTERM at the call: whatever the server is doing, it delivers what it has read, and ends.
+void add_stops(std::vector<Fault>& all, Fault kind, int chapter) {
+    kind.may_lose = true;
+    kind.in_a_worker = false;
+    if (chapter == 6) kind.options.insert(kind.options.end(), {"--read-workers", "1", "--write-workers", "1"});
+    add(all, kind, "signal=SIGTERM", {"1", "2", "3", "5", "8", "20"});
 }
 
 /// The one of each kind besides the errors that come once.
@@ -158,21 +135,19 @@ bool is_sample(const Fault& fault, int chapter) {
 
 std::vector<Fault> all_faults(int chapter) {
     std::vector<Fault> all;
-    std::vector<std::string> seen; // lines of the same calls: signals and delays once
+    std::set<std::string> seen; // lines of the same calls: signals and delays once
     for (const Line& line : plan) {
         if (!holds(line, chapter)) continue;
-        for (const std::string& error : words(line.errors)) {
-            for (const char* when : {"1", "2", "5"}) {
-                if (line.kind.in_a_worker && std::string(when) != "1") continue;
-                all.push_back(made_of(line, "error=" + error, when));
-            }
+        Fault kind = line.kind;
+        kind.calls = line.calls;
+        for (const std::string& error : words_of(line.errors)) {
+            kind.in_a_worker ? add(all, kind, "error=" + error, {"1"})
+                             : add(all, kind, "error=" + error, {"1", "2", "5"});
         }
-        add_lasting(all, line, chapter);
-        const bool first = std::find(seen.begin(), seen.end(), line.calls) == seen.end();
-        if (first && !line.kind.at_stop) add_signals_and_delays(all, line, chapter);
-        if (first && !line.kind.at_stop && chapter > 0 && !made_of(line, "", "").no_heap())
-            add_stops(all, line, chapter);
-        seen.emplace_back(line.calls);
+        add_lasting(all, kind, chapter);
+        if (kind.at_stop || !seen.insert(kind.calls).second) continue;
+        add_signals_and_delays(all, kind, chapter);
+        if (chapter > 0 && !kind.no_heap()) add_stops(all, kind, chapter);
     }
     return all;
 }

@@ -7,15 +7,15 @@
 
 /// What strace does to a call.
 struct Fault {
-    std::string calls;        ///< as strace names them: "read", "clone,clone3,fork,vfork"
-    std::string what;         ///< "error=EINTR", "signal=SIGCHLD", "delay_enter=20000"
-    std::string when;         ///< "1", "2", "5"; "1+": from the first on; "1+3": each third
+    std::string calls{};      ///< as strace names them: "read", "clone,clone3,fork,vfork"
+    std::string what{};       ///< "error=EINTR", "signal=SIGCHLD", "delay_enter=20000"
+    std::string when{};       ///< "1", "2", "5"; "1+": from the first on; "1+3": each third
     bool may_lose = false;    ///< the error is about one connection, so that one may end; otherwise everyone is served
     bool at_stop = false;     ///< the call comes at a stop, so strace stays until then
     bool in_a_worker = false; ///< of chapter 06's first worker only
     bool ends_it = false;     ///< no call of accept can succeed again: the server says so, delivers, and exits with 1
     std::size_t crowd = 0;    ///< so many more clients are there, so that there is something to run out of
-    std::vector<std::string> options; ///< of the server, so that it makes the call at all
+    std::vector<std::string> options{}; ///< of the server, so that it makes the call at all
 
     /// Whether it is no fault, but the order to stop, at that very call.
     [[nodiscard]] bool stops() const { return what == "signal=SIGTERM"; }

@@ -129,18 +129,6 @@ std::size_t Client::send_until_stuck(std::string_view data, milliseconds quiet, 
     return sent;
 }
 
-std::string Client::receive_rest() {
-    std::string data;
-    std::array<char, 1 << 16> piece{};
-    for (const auto start = Clock::now();;) {
-        expect_an_end(data.size(), start);
-        wait_or_fail(POLLIN, text("the end, after ", data.size(), " bytes"));
-        const ssize_t count = recv(fd(), piece.data(), piece.size(), 0);
-        if (count > 0) data.append(piece.data(), static_cast<std::size_t>(count));
-        if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return data;
-    }
-}
-
 std::size_t Client::unacknowledged() const {
     int bytes = 0;
     check(ioctl(fd(), SIOCOUTQ, &bytes), "ioctl SIOCOUTQ");
@@ -172,10 +160,8 @@ std::string Client::receive(std::size_t size) {
         std::string more;
         try {
             more = receive_some(size - data.size());
-        } catch (Failed& failed) {
-            failed.expected = text(size, " bytes back");
-            failed.got = text(data.size(), " bytes, then ", failed.got);
-            throw;
+        } catch (const Failed& failed) {
+            throw Failed{failed.did, text(size, " bytes back"), text(data.size(), " bytes, then ", failed.got)};
         }
         if (more.empty()) {
             throw Failed{text("waited for ", size, " bytes"), text(size, " bytes back"),
@@ -194,46 +180,29 @@ void Client::receive_away(std::size_t size) {
     }
 }
 
-std::string Client::receive_all() {
+std::string Client::receive_to_end(bool reset_is_an_end) {
     std::string data;
+    std::array<char, 1 << 16> piece{};
     for (const auto start = Clock::now();;) {
         expect_an_end(data.size(), start);
-        std::string more = receive_some(1 << 16);
-        if (more.empty()) return data;
-        data += more;
+        const ssize_t count = recv(fd(), piece.data(), piece.size(), 0);
+        if (count > 0) {
+            data.append(piece.data(), static_cast<std::size_t>(count));
+        } else if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+            wait_or_fail(POLLIN, text("the end, after ", data.size(), " bytes"));
+        } else if (count == 0 || reset_is_an_end) {
+            return data;
+        } else {
+            throw Failed{"waited for data", "data, or an orderly end", std::strerror(errno)};
+        }
     }
 }
 
 void Client::exchange(std::string_view data) {
-    std::size_t sent = 0;
-    std::size_t received = 0;
-    std::array<char, 1 << 16> piece{};
-    while (received < data.size()) {
-        if (sent < data.size()) {
-            const long count = send_some(data.substr(sent));
-            if (count < 0) throw Failed{"sent data", "a server that reads it", std::strerror(errno)};
-            sent += static_cast<std::size_t>(count);
-        }
-        const ssize_t count = recv(fd(), piece.data(), piece.size(), 0);
-        if (count == 0) {
-            throw Failed{text("sent ", sent, " bytes"), text(data.size(), " bytes back"),
-                         text("the end of data after ", received)};
-        }
-        if (count < 0 && errno != EAGAIN && errno != EINTR) {
-            throw Failed{text("sent ", sent, " bytes"), "their echo", std::strerror(errno)};
-        }
-        if (count > 0) {
-            const std::string_view got(piece.data(), static_cast<std::size_t>(count));
-            const std::string_view expected = data.substr(received, got.size());
-            if (got != expected) {
-                throw Failed{text("sent ", sent, " bytes"), "the same bytes, in order",
-                             text("from byte ", received, " on: ", difference(expected, got))};
-            }
-            received += got.size();
-        } else {
-            const short room = sent < data.size() ? POLLOUT : short{0};
-            wait_or_fail(static_cast<short>(POLLIN | room), text(data.size() - received, " bytes more"));
-        }
+    for (Exchange exchange(*this, data); !exchange.done();) {
+        const short events = exchange.waits_for().events;
+        wait_or_fail(events, "the rest of the echo");
+        exchange.act(events, data.size());
     }
 }
 
@@ -255,6 +224,45 @@ void Client::reset() {
     const linger at_once{1, 0};
     setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     socket_.reset();
+}
+
+pollfd Exchange::waits_for() const {
+    const int room = sent_ < bytes_.size() ? POLLOUT : 0;
+    return {done() ? -1 : client_->fd(), static_cast<short>(POLLIN | room), 0};
+}
+
+std::string_view Exchange::part(std::size_t position, std::size_t most) const {
+    return bytes_.substr((start_ + position) % bytes_.size(), std::min(most, bytes_.size() - position));
+}
+
+void Exchange::act(short events, std::size_t most) {
+    if ((events & POLLOUT) != 0 && sent_ < bytes_.size()) {
+        const long count = client_->send_some(part(sent_, most));
+        if (count < 0) throw Failed{text("sent ", sent_, " bytes"), "a server that reads on", std::strerror(errno)};
+        sent_ += static_cast<std::size_t>(count);
+    }
+    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) receive();
+}
+
+void Exchange::receive() {
+    std::array<char, 1 << 16> piece{};
+    const ssize_t count = recv(client_->fd(), piece.data(), piece.size(), 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    const std::string did = text("sent ", sent_, " bytes");
+    if (count <= 0) {
+        const std::string end = count == 0 ? "the end of data" : std::strerror(errno);
+        throw Failed{did, text(bytes_.size(), " bytes back"), text(end, " after ", received_)};
+    }
+    std::string_view got(piece.data(), static_cast<std::size_t>(count));
+    while (!got.empty()) {
+        const std::string_view expected = part(received_, got.size());
+        if (expected.empty() || !got.starts_with(expected)) {
+            throw Failed{did, "the same bytes, in order",
+                         text("from byte ", received_, " on: ", difference(expected, got))};
+        }
+        received_ += expected.size();
+        got.remove_prefix(expected.size());
+    }
 }
 
 std::vector<Client> connect_clients(const Endpoint& server, std::size_t count) {

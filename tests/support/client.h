@@ -1,6 +1,8 @@
 // A client to test servers with: it waits for events, never longer than its patience, and says what it missed.
 #pragma once
 
+#include <poll.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -43,7 +45,7 @@ class Client {
                                  std::size_t most = 128 << 20);
 
     /// Receives until the server closes or resets the connection.
-    std::string receive_rest();
+    std::string receive_rest() { return receive_to_end(true); }
 
     /// How many of the bytes sent the server's kernel has not acknowledged yet (SIOCOUTQ).
     [[nodiscard]] std::size_t unacknowledged() const;
@@ -61,7 +63,7 @@ class Client {
     std::string receive_some(std::size_t size);
 
     /// Receives until the server closes.
-    std::string receive_all();
+    std::string receive_all() { return receive_to_end(false); }
 
     /// Sends `data` and receives the echo meanwhile; throws Failed when it is not the same bytes.
     void exchange(std::string_view data);
@@ -84,12 +86,37 @@ class Client {
     [[nodiscard]] const Address& server() const { return server_; }
 
   private:
+    std::string receive_to_end(bool reset_is_an_end);
     bool wait_for(short events, milliseconds time) const;
     void wait_or_fail(short events, const std::string& for_what) const;
 
     Fd socket_;
     Address server_;
     milliseconds patience_;
+};
+
+/// A client that sends all of `bytes`, from place `start` on and then those before it, while it receives the echo.
+class Exchange {
+  public:
+    Exchange(Client& client, std::string_view bytes, std::size_t start = 0)
+        : client_(&client), bytes_(bytes), start_(start) {}
+
+    [[nodiscard]] bool done() const { return received_ == bytes_.size(); }
+    [[nodiscard]] pollfd waits_for() const;
+
+    /// Does what its descriptor is ready for; sends at most `most` bytes. Throws Failed at the first byte that is
+    /// wrong.
+    void act(short events, std::size_t most);
+
+  private:
+    [[nodiscard]] std::string_view part(std::size_t position, std::size_t most) const;
+    void receive();
+
+    Client* client_;
+    std::string_view bytes_;
+    std::size_t start_;
+    std::size_t sent_ = 0;
+    std::size_t received_ = 0;
 };
 
 /// Clients that connect and say nothing.

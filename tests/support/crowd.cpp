@@ -1,12 +1,8 @@
 #include "tests/support/crowd.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <random>
 
 #include "tests/support/failed.h"
@@ -14,7 +10,8 @@
 Crowd::Crowd(const Endpoint& server, std::size_t size) : patience_(server.patience) {
     members_.reserve(size);
     for (std::size_t i = 0; i < size; ++i) {
-        members_.push_back({Client(server), text("client ", i, "\n"), ""});
+        const auto now = Clock::now();
+        members_.push_back({Client(server), now, text("client ", i, "\n")});
         members_.back().client.send(members_.back().line);
     }
 }
@@ -36,9 +33,16 @@ bool Crowd::receive_some(milliseconds time) {
         if (!member.line.starts_with(member.back) || piece.empty()) {
             throw Failed{"sent '" + member.line + "'", "it back", "'" + member.back + "'"};
         }
-        if (member.served()) ++served_;
+        if (!member.served()) continue;
+        ++served_;
+        member.served_at = last_served_ = Clock::now();
     }
     return true;
+}
+
+std::optional<Clock::duration> Crowd::time_of(std::size_t number) const {
+    const Member& member = members_.at(number);
+    return member.served() ? std::optional(member.served_at - member.connects) : std::nullopt;
 }
 
 std::size_t Crowd::wait_for_lines(milliseconds quiet) {
@@ -58,71 +62,21 @@ void Crowd::serve_and_leave() {
     }
 }
 
-namespace {
-
-/// One client's stream: the common bytes, begun at a place of its own.
-struct Stream {
-    Client client;
-    std::size_t start;
-    std::size_t sent = 0;
-    std::size_t received = 0;
-};
-
-/// The part of the stream from `position` on that lies in one piece in `bytes`, at most `most` long.
-std::string_view part(const std::string& bytes, const Stream& stream, std::size_t position, std::size_t most) {
-    const std::size_t at = (stream.start + position) % bytes.size();
-    return std::string_view(bytes).substr(at, std::min(most, bytes.size() - position));
-}
-
-void send_piece(Stream& stream, const std::string& bytes, std::size_t most) {
-    const long count = stream.client.send_some(part(bytes, stream, stream.sent, most));
-    if (count < 0) throw Failed{"sent data", "a server that reads it", std::strerror(errno)};
-    stream.sent += static_cast<std::size_t>(count);
-}
-
-void receive_and_compare(Stream& stream, const std::string& bytes) {
-    std::array<char, 1 << 16> piece{};
-    const ssize_t count = recv(stream.client.fd(), piece.data(), piece.size(), 0);
-    if (count == 0) throw Failed{"sent data", "all of it back", text("the end after ", stream.received, " bytes")};
-    if (count < 0) {
-        if (errno == EAGAIN || errno == EINTR) return;
-        throw Failed{"sent data", "all of it back", std::strerror(errno)};
-    }
-    std::string_view got(piece.data(), static_cast<std::size_t>(count));
-    while (!got.empty()) {
-        const std::string_view expected = part(bytes, stream, stream.received, got.size());
-        if (expected != got.substr(0, expected.size()) || expected.empty()) {
-            throw Failed{"sent data", "the same bytes, in order",
-                         text("from byte ", stream.received, " on: ", difference(expected, got))};
-        }
-        stream.received += expected.size();
-        got.remove_prefix(expected.size());
-    }
-}
-
-} // namespace
-
 void exchange_at_once(const Endpoint& server, std::size_t clients, std::size_t size) {
     const std::string bytes = random_bytes(size, clients);
     std::mt19937 random(static_cast<unsigned>(clients));
     std::uniform_int_distribution<std::size_t> piece_sizes(1, 100000);
-    std::vector<Stream> streams;
-    for (std::size_t i = 0; i < clients; ++i) streams.push_back({Client(server), i * 7919 % size});
+    std::vector<Client> all = connect_clients(server, clients);
+    std::vector<Exchange> exchanges;
+    for (Client& client : all) exchanges.emplace_back(client, bytes, exchanges.size() * 7919 % size);
 
-    for (;;) {
+    while (!std::all_of(exchanges.begin(), exchanges.end(), [](const Exchange& one) { return one.done(); })) {
         std::vector<pollfd> waiting;
-        for (const Stream& stream : streams) {
-            const short events = stream.sent < size ? POLLIN | POLLOUT : POLLIN;
-            waiting.push_back({stream.received < size ? stream.client.fd() : -1, events, 0});
-        }
-        if (std::all_of(waiting.begin(), waiting.end(), [](const pollfd& one) { return one.fd < 0; })) return;
+        for (const Exchange& one : exchanges) waiting.push_back(one.waits_for());
         if (poll(waiting.data(), waiting.size(), static_cast<int>(server.patience.count())) == 0) {
             throw Failed{text(clients, " clients sent data"), "all of it back",
                          text("nothing more in ", server.patience.count(), " ms")};
         }
-        for (std::size_t i = 0; i < streams.size(); ++i) {
-            if ((waiting[i].revents & POLLOUT) != 0) send_piece(streams[i], bytes, piece_sizes(random));
-            if ((waiting[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) receive_and_compare(streams[i], bytes);
-        }
+        for (std::size_t i = 0; i < exchanges.size(); ++i) exchanges[i].act(waiting[i].revents, piece_sizes(random));
     }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,18 @@ class Crowd {
 
     [[nodiscard]] std::size_t served() const { return served_; }
 
+    /// From connecting to having the line back; of the client with this number, counted from 0, or of all that have
+    /// been served. Nothing for one that has not.
+    [[nodiscard]] std::optional<Clock::duration> time_of(std::size_t number) const;
+    [[nodiscard]] Clock::duration time_of_all() const { return last_served_ - first_connects_; }
+
   private:
     struct Member {
         Client client;
+        Clock::time_point connects;
         std::string line;
-        std::string back;
+        std::string back{};
+        Clock::time_point served_at{};
         [[nodiscard]] bool served() const { return back.size() == line.size(); }
     };
 
@@ -35,6 +43,8 @@ class Crowd {
     std::vector<Member> members_;
     milliseconds patience_;
     std::size_t served_ = 0;
+    Clock::time_point first_connects_ = Clock::now();
+    Clock::time_point last_served_ = first_connects_;
 };
 
 /// `clients` connections at once, each sending `size` bytes of every value in pieces of random size and comparing every

@@ -1,5 +1,7 @@
 #include "tests/support/served.h"
 
+#include <sys/syscall.h>
+
 #include "tests/support/idle.h"
 #include "tests/support/sockets.h"
 
@@ -23,7 +25,9 @@ void send_line(Client& client, const std::string& line) {
 bool hears(Client& client, pid_t server) {
     Rest rest(server);
     while (!client.hears_within(milliseconds(10))) {
-        if (rest.has_lasted() && has_all(client)) return client.hears_within(milliseconds(0));
+        const bool has_arrived = client.unacknowledged() == 0; // first this: whom it wakes does not sleep any more
+        const bool rests = rest.has_lasted() && !rest.is_in(SYS_clock_nanosleep);
+        if (has_arrived && rests && has_all(client)) return client.hears_within(milliseconds(0));
     }
     return true;
 }

@@ -1,5 +1,5 @@
 // Whether a client is served: found out without looking at the clock. A client that has got no answer when the server
-// has come to rest will not get one, unless somebody sends something.
+// rests, and does not think (--think), will not get one, unless somebody sends something.
 #pragma once
 
 #include <sys/types.h>

@@ -137,20 +137,14 @@ void Reader::refuse(const std::string& why) const {
                           "): " + line_);
 }
 
-/// "24304 1700000000.123456 ", "[pid 24304] ", or nothing of all that.
+/// "24304 1700000000.123456 ", or without the first, as strace traces one thread; or without the second.
 Reader::Moment Reader::read_moment(Scanner& scanner) {
     Moment moment{0, 0};
-    const bool bracket = scanner.take("[pid ");
-    if (bracket) scanner.take_spaces();
-    const Scanner before = scanner;
     std::string first(scanner.take_while(is_time));
     if (first.find('.') == std::string::npos) {
         moment.thread = static_cast<pid_t>(std::atol(first.c_str()));
-        if (bracket) scanner.take("]");
         scanner.take_spaces();
         first = scanner.take_while(is_time);
-    } else if (bracket) {
-        scanner = before;
     }
     if (!first.empty()) moment.time = std::strtod(first.c_str(), nullptr);
     scanner.take_spaces();
@@ -278,6 +272,10 @@ std::vector<TraceEvent> Reader::finish() {
 }
 
 } // namespace
+
+bool TraceEvent::is_one_of(std::initializer_list<const char*> calls) const {
+    return std::any_of(calls.begin(), calls.end(), [&](const char* call) { return is(call); });
+}
 
 long TraceEvent::number(std::size_t which) const {
     if (which >= arguments.size()) return -1;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -29,6 +30,10 @@ struct TraceEvent {
     std::string error;  ///< "EAGAIN", "ERESTARTSYS"; empty when the call did not fail
 
     [[nodiscard]] bool is(const std::string& call) const { return kind == Kind::call && name == call; }
+    [[nodiscard]] bool is_one_of(std::initializer_list<const char*> calls) const;
+    /// What the C library's functions of that name call: which it is depends on the library and the processor.
+    [[nodiscard]] bool is_select() const { return is_one_of({"select", "pselect6", "_newselect"}); }
+    [[nodiscard]] bool is_epoll_wait() const { return is_one_of({"epoll_wait", "epoll_pwait", "epoll_pwait2"}); }
     /// The argument as a number, -1 when it is none.
     [[nodiscard]] long number(std::size_t which) const;
     /// All arguments again, with commas between them.

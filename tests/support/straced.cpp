@@ -26,7 +26,8 @@ const std::string& why_no_strace() {
         const auto ended = strace.wait(long_enough);
         if (ended && !ended->by_signal && ended->value == 0) return std::string();
         if (ended && !ended->by_signal && ended->value == 127) return std::string("strace is not installed");
-        return "strace may not trace here: " + strace.beginning_of_errors();
+        const std::string said = strace.standard_error();
+        return "strace may not trace here: " + said.substr(0, said.find('\n'));
     }();
     return why;
 }

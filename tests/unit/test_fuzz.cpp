@@ -131,7 +131,7 @@ std::string what_is_wrong(const Outcome& outcome) {
 const std::string record =
     "2755  1795527200.067000 read(4, \"hello\\n\", 65536) = 6 <0.000093>\n"
     "2755  1795527200.068000 pselect6(5, [3 4], NULL, NULL, NULL, NULL <unfinished ...>\n"
-    "[pid 58] 1795527200.5 close(7) = 0 <0.1>\n"
+    "58 1795527200.5 close(7) = 0 <0.1>\n"
     "2756  1795527200.069 write(5, \"a\\\"b\\\\\"..., 9) = -1 EAGAIN (Resource temporarily unavailable) <0.1>\n"
     "2755  1795527200.568000 <... pselect6 resumed>) = 1 (in [4]) <0.500000>\n"
     "2755  1795527201.0 --- SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=1, si_uid=0} ---\n"

@@ -94,7 +94,10 @@ std::vector<std::string> parts_of_name(const std::string& span) {
 std::vector<fs::path> pages() {
     std::vector<fs::path> all{"README.md"};
     for (const auto& folder : fs::directory_iterator(".")) {
-        if (fs::exists(folder.path() / "README.md")) all.push_back(folder.path() / "README.md");
+        if (!fs::exists(folder.path() / "README.md")) continue;
+        for (const auto& file : fs::directory_iterator(folder)) {
+            if (file.path().extension() == ".md") all.push_back(file.path());
+        }
     }
     return all;
 }

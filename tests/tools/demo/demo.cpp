@@ -72,7 +72,7 @@ void compare(Verdict designed, const Answer& answer, const std::string& when, st
     case Verdict::late:
         return remarks.push_back(text("unexpected here: late ", when, ": ", duration_text(answer.after)));
     case Verdict::not_served:
-        return remarks.push_back(text("unexpected here: not served ", when, ": ", answer.missed));
+        return remarks.push_back("unexpected here: not served " + when);
     }
 }
 

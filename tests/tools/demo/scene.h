@@ -12,11 +12,7 @@
 /// How long a request takes where requests take long: --think.
 constexpr milliseconds think_time{200};
 
-/// How long an ordinary client waits, besides the time that its own request takes, before it gives up. A served one has
-/// its line within milliseconds, and behind three requests of `think_time` within four of them.
-constexpr milliseconds ordinary_patience{1000};
-
-/// How long none of a crowd gets an answer until nobody is waited for any longer.
+/// How long none of a crowd gets an answer, while the server does not work, until nobody is waited for any longer.
 constexpr milliseconds crowd_patience{800};
 
 enum class Verdict {
@@ -29,7 +25,6 @@ enum class Verdict {
 struct Answer {
     Verdict verdict = Verdict::not_served;
     Clock::duration after{}; ///< from connecting to having the line back
-    std::string missed;      ///< where it was not served: what it saw instead
 };
 
 /// What became of many clients at once, and of an ordinary one that comes when they are all there.

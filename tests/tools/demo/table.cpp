@@ -79,9 +79,8 @@ std::string footnotes(const std::vector<Row>& rows) {
     }
     std::ostringstream out;
     out << std::fixed << std::setprecision(1);
-    out << "NO  No answer within " << duration_text(ordinary_patience)
-        << " plus the time of its own request; in the crowd also none within " << duration_text(crowd_patience)
-        << "\n    of the last one.\n";
+    out << "NO  No answer, and the server rests: none would come. In the crowd also: none within "
+        << duration_text(crowd_patience) << ".\n";
     if (most > 0) {
         out << "[1] It sent " << static_cast<double>(least) / 1e6 << " to " << static_cast<double>(most) / 1e6
             << " MB until no more was taken from it.\n";

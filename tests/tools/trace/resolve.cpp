@@ -6,14 +6,6 @@
 
 namespace {
 
-bool one_of(const std::string& name, std::initializer_list<const char*> names) {
-    return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
-}
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 /// What stands behind `label` in `text`, up to the comma or brace that ends it; braces in it may nest.
 std::string value_behind(const std::string& label, const std::string& text, std::size_t from = 0) {
     const std::size_t found = text.find(label, from);
@@ -28,18 +20,15 @@ std::string value_behind(const std::string& label, const std::string& text, std:
     return text.substr(start, end - start);
 }
 
-bool waits_for_any_of(const std::string& name) {
-    return one_of(name, {"select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait", "epoll_pwait2"});
-}
-
-bool reads_or_writes(const std::string& name) {
-    return one_of(name, {"read", "write", "recvfrom", "sendto", "recvmsg", "sendmsg"});
+bool reads_or_writes(const TraceEvent& event) {
+    return event.is_one_of({"read", "write", "recvfrom", "sendto", "recvmsg", "sendmsg"});
 }
 
 /// Whether its first argument is no descriptor.
-bool about_no_descriptor(const std::string& name) {
-    return one_of(name, {"clone", "clone3", "fork", "vfork", "futex", "wait4", "clock_nanosleep", "exit_group",
-                         "socket", "epoll_create", "epoll_create1", "select", "pselect6", "poll", "ppoll"});
+bool about_no_descriptor(const TraceEvent& event) {
+    return event.is_select() ||
+           event.is_one_of({"clone", "clone3", "fork", "vfork", "futex", "wait4", "clock_nanosleep", "exit_group",
+                            "socket", "epoll_create", "epoll_create1", "poll", "ppoll"});
 }
 
 /// What a descriptor stands for.
@@ -92,15 +81,14 @@ void Resolver::follow(const TraceEvent& event) {
     if (const pid_t made = made_by(event); made > 0) {
         processes_[made] = makes_thread(event) ? process_of(event.thread) : made;
         if (!makes_thread(event)) tables_[made] = table(event.thread);
-    } else if (event.value >= 0 &&
-               one_of(event.name, {"socket", "accept", "accept4", "epoll_create", "epoll_create1"})) {
+    } else if (event.value >= 0 && event.is_one_of({"socket", "accept", "accept4", "epoll_create", "epoll_create1"})) {
         follow_new_descriptor(event);
     } else if (event.is("close") && event.value == 0) {
         table(event.thread).erase(fd);
     } else if (event.is("listen")) {
         table(event.thread)[fd].name = "listener";
-    } else if (event.is("fcntl") && contains(event.all_arguments(), "F_SETFL")) {
-        table(event.thread)[fd].blocking = !contains(event.all_arguments(), "O_NONBLOCK");
+    } else if (event.is("fcntl") && event.has("F_SETFL")) {
+        table(event.thread)[fd].blocking = !event.has("O_NONBLOCK");
     } else if (event.is("epoll_ctl") && event.arguments.size() == 4) {
         watched_[value_behind("data=", event.arguments[3])] = static_cast<int>(event.number(2));
     }
@@ -109,7 +97,7 @@ void Resolver::follow(const TraceEvent& event) {
 void Resolver::follow_new_descriptor(const TraceEvent& event) {
     Open open;
     const std::string arguments = event.all_arguments();
-    open.blocking = !contains(arguments, "SOCK_NONBLOCK");
+    open.blocking = !event.has("SOCK_NONBLOCK");
     if (event.name.starts_with("epoll")) open.name = "epoll";
     if (event.is("socket")) open.name = "socket";
     if (event.name.starts_with("accept")) {
@@ -135,7 +123,7 @@ void Resolver::name_descriptors(Resolved& resolved) {
         name(event.value);
     }
     if (event.is("epoll_ctl")) name(event.number(2));
-    if (about_no_descriptor(event.name)) return;
+    if (about_no_descriptor(event)) return;
     const char client = resolved.client;
     name(event.number(0));
     if (client != 0) resolved.client = client;
@@ -152,14 +140,14 @@ void Resolver::name_ready(Resolved& resolved) {
         if (found->second.name == "listener") resolved.ready += '*';
         if (found->second.client != 0) resolved.ready += found->second.client;
     };
-    if (contains(event.name, "select")) {
+    if (event.is_select()) {
         std::string digits = event.result.substr(std::min(event.result.size(), event.result.find('(')));
         std::replace_if(
             digits.begin(), digits.end(), [](char c) { return c < '0' || c > '9'; }, ' ');
         std::istringstream numbers(digits);
         for (int fd = 0; numbers >> fd;) add(fd);
         for (const auto& [fd, one] : open) resolved.descriptors[fd] = one.name;
-    } else if (waits_for_any_of(event.name) && event.name.starts_with("epoll_") && event.arguments.size() > 1) {
+    } else if (event.is_epoll_wait() && event.arguments.size() > 1) {
         const std::string& events = event.arguments[1];
         for (std::size_t at = events.find("{events="); at != std::string::npos; at = events.find("{events=", at + 1)) {
             const auto watched = watched_.find(value_behind("data=", events, at));
@@ -173,30 +161,30 @@ void Resolver::say_what_it_waits_for(Resolved& resolved) {
     const Table& open = table(event.thread);
     const auto found = open.find(static_cast<int>(event.number(0)));
     const bool blocking = found == open.end() || found->second.blocking;
-    if (waits_for_any_of(event.name)) {
+    if (event.is_select() || event.is_epoll_wait() || event.is_one_of({"poll", "ppoll"})) {
         resolved.waits = Waits::anyone;
     } else if (event.name.starts_with("accept")) {
         if (blocking) resolved.waits = Waits::anyone;
-    } else if (reads_or_writes(event.name)) {
+    } else if (reads_or_writes(event)) {
         if (blocking && resolved.client != 0) resolved.waits = Waits::client;
     } else if (event.is("clock_nanosleep")) {
         resolved.waits = Waits::time;
     } else if (event.is("futex")) {
-        if (contains(event.all_arguments(), "FUTEX_WAIT")) resolved.waits = Waits::work;
+        if (event.has("FUTEX_WAIT")) resolved.waits = Waits::work;
     } else if (event.is("wait4")) {
-        if (!contains(event.all_arguments(), "WNOHANG")) resolved.waits = Waits::child;
+        if (!event.has("WNOHANG")) resolved.waits = Waits::child;
     }
 }
 
 } // namespace
 
 pid_t made_by(const TraceEvent& event) {
-    const bool makes = one_of(event.name, {"clone", "clone3", "fork", "vfork"});
+    const bool makes = event.is_one_of({"clone", "clone3", "fork", "vfork"});
     return makes && event.value > 0 ? static_cast<pid_t>(event.value) : 0;
 }
 
 bool makes_thread(const TraceEvent& event) {
-    return contains(event.all_arguments(), "CLONE_THREAD");
+    return event.has("CLONE_THREAD");
 }
 
 std::vector<Resolved> resolve(const std::vector<TraceEvent>& events, const std::map<std::uint16_t, char>& clients) {

@@ -11,10 +11,6 @@
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 /// "[3 5]" becomes "[3<listener> 5<B>]", also in "1 (in [5])".
 std::string name_sets(const std::string& sets, const std::map<int, std::string>& names) {
     std::string named;
@@ -119,10 +115,10 @@ std::string Writer::argument_text(const Resolved& call, std::size_t which) const
         for (const char one : call.ready) names.push_back(one == '*' ? "listener" : std::string(1, one));
         return argument.starts_with("0x") ? "..." : name_data(argument, names);
     }
-    if (contains(event.name, "select") && which > 0) return name_sets(argument, call.descriptors);
-    if (which == 0 && !contains(event.name, "select") && event.number(0) >= 0) return descriptor(call, event.number(0));
+    if (event.is_select() && which > 0) return name_sets(argument, call.descriptors);
+    if (which == 0 && !event.is_select() && event.number(0) >= 0) return descriptor(call, event.number(0));
     if (event.is("listen") && which == 1) return "BACKLOG";
-    if (contains(argument, "sin_port"))
+    if (event.has("sin_port"))
         return event.name.starts_with("accept") ? text(call.client, "'s address") : "127.0.0.1:PORT";
     if (argument.starts_with("0x")) return "...";
     return argument;
@@ -138,7 +134,7 @@ std::string Writer::result_text(const Resolved& call) const {
         const auto name = names_.find(static_cast<pid_t>(event.value));
         return name != names_.end() ? name->second : "a child";
     }
-    if (contains(event.name, "select")) return name_sets(event.result, call.descriptors);
+    if (event.is_select()) return name_sets(event.result, call.descriptors);
     if (event.name.starts_with("accept") || event.is("socket") || event.name.starts_with("epoll_create")) {
         if (event.value >= 0) return descriptor(call, event.value);
     }
@@ -170,8 +166,7 @@ std::string Writer::remark_on_data(const Resolved& call) const {
                    : "takes what there is room for, and does not wait (S9, S10)";
     }
     if (call.event.value == 0) return "0: the client will send no more; it may still read (trap 4)";
-    if (contains(call.event.all_arguments(), "good "))
-        return "one read is not one message: it gives what has arrived (S5)";
+    if (call.event.has("good ")) return "one read is not one message: it gives what has arrived (S5)";
     return "";
 }
 
@@ -180,19 +175,17 @@ std::string Writer::remark(const Resolved& call) const {
     const bool six = chapter_.starts_with("06");
     const auto step = [&](const char* in_six) { return six ? std::string(", ") + in_six : std::string(); };
     if (event.is("socket")) return "a socket, without an address so far (S1" + step("T1") + ")";
-    if (event.is("fcntl") && contains(event.all_arguments(), "F_SETFL"))
-        return "from here on no call on it waits (S10" + step("T2") + ")";
+    if (event.is("fcntl") && event.has("F_SETFL")) return "from here on no call on it waits (S10" + step("T2") + ")";
     if (event.is("bind")) return "its address, if nobody has it (S2" + step("T3") + ")";
     if (event.is("listen")) return "the kernel now queues clients (S3" + step("T4") + ")";
     if (event.name.starts_with("epoll_create"))
         return "a list of what to watch; no size is needed (S12" + step("T5") + ")";
-    if (event.is("epoll_ctl") && contains(event.all_arguments(), "EPOLL_CTL_ADD"))
+    if (event.is("epoll_ctl") && event.has("EPOLL_CTL_ADD"))
         return "told once, not each time (S13" + step("T6, T12") + ")";
-    if (event.is("epoll_ctl") && contains(event.all_arguments(), "ONESHOT"))
-        return "handed back: watched again, for one event";
+    if (event.is("epoll_ctl") && event.has("ONESHOT")) return "handed back: watched again, for one event";
     if (event.is("epoll_ctl")) return "watched for something else from now on (S13)";
     if (event.name.starts_with("epoll_")) return "only those that are ready (S14" + step("T11") + ")";
-    if (contains(event.name, "select")) return "all go in, those that are ready come out (S11)";
+    if (event.is_select()) return "all go in, those that are ready come out (S11)";
     if (event.name.starts_with("accept") && event.value >= 0)
         return "the first of the queue, a socket of its own (S4" + step("T12") + ")";
     if (made_by(event) > 0) {
@@ -243,7 +236,7 @@ void Writer::write_waits(Seconds at) {
         if (last == calls_.rend() || last->event.end < at || last->waits == Waits::nothing) continue;
         out_ << "  " << names_.at(thread) << std::string(10 - std::min<std::size_t>(9, names_.at(thread).size()), ' ')
              << "... waits in " << last->event.name;
-        if (last->waits != Waits::work && !contains(last->event.name, "select") && !last->event.arguments.empty()) {
+        if (last->waits != Waits::work && !last->event.is_select() && !last->event.arguments.empty()) {
             out_ << "(" << descriptor(*last, last->event.number(0)) << ")";
         }
         out_ << ", " << waits_for(*last) << '\n';

@@ -22,7 +22,7 @@ timeline: need-strace $(TRACER) $(tested)
 # made`, where they no longer are what is shown. The commands of the READMEs need what is in DOCS_NEED.
 ### make docs             write the READMEs' pictures and excerpts again; REDRAW=1: all pictures, after a change of svg.cpp
 DOCS_NEED := netcat-openbsd ncat socat iproute2 procps perl
-READMES   := README.md $(sort $(wildcard */README.md tests/*/README.md tests/tools/*/README.md))
+READMES   := README.md $(sort $(wildcard 0*/*.md common/*.md tests/*.md tests/*/*.md tests/tools/*/*.md))
 .PHONY: docs test-docs
 docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
 	@tests/need.sh strace $(DOCS_NEED)
@@ -34,7 +34,7 @@ docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
 	@$(PAGES) write tests/tools/trace/exempt.txt $(READMES)
 
 # For tests/run.sh: whether the pictures tell what happens, and every command in the READMEs shows what is printed below it.
-pages = $(if $(filter command%,$(origin CHAPTER)),$(tested:%server=%README.md),$(READMES))
+pages = $(if $(filter command%,$(origin CHAPTER)),$(filter $(tested:%server=%)%,$(READMES)),$(READMES))
 define docs_checks
 pictures $(TRACER) check $(tested)
 docs $(PAGES) check tests/tools/trace/exempt.txt $(pages)
