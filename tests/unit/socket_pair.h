@@ -15,7 +15,7 @@ struct SocketPair {
 };
 
 /// `type` as for socketpair(2). What is written to `one` waits in a buffer of `send_buffer` bytes, and the kernel has a
-/// smallest one that it gives for 1.
+/// minimum, which it takes for 1.
 inline SocketPair socket_pair(int type = SOCK_STREAM, int send_buffer = 200000) {
     std::array<int, 2> ends{-1, -1};
     check(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()), "socketpair");

@@ -112,10 +112,11 @@ TEST_CASE("open_listener: lets as many wait as the backlog says") {
     CHECK(info.tcpi_sacked == 17);
 }
 
-TEST_CASE("open_listener: is closed on exec, and blocks in accept") {
-    const Fd listener = open_listener(any_port());
+TEST_CASE("open_listener: is closed on exec, and blocks in accept unless SOCK_NONBLOCK is asked for") {
+    const int flags = GENERATE(0, SOCK_NONBLOCK);
+    const Fd listener = open_listener(any_port(), flags);
     CHECK((fcntl(listener.get(), F_GETFD) & FD_CLOEXEC) != 0);
-    CHECK((fcntl(listener.get(), F_GETFL) & O_NONBLOCK) == 0);
+    CHECK((fcntl(listener.get(), F_GETFL) & O_NONBLOCK) == (flags != 0 ? O_NONBLOCK : 0));
 }
 
 TEST_CASE("open_listener: on :: it is there for IPv4 clients, too, where the system would have it otherwise") {

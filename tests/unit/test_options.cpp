@@ -29,7 +29,7 @@ Outcome parse(Arguments arguments) {
     });
 }
 
-/// The options that a good command line gives.
+/// The options that a good command line sets.
 std::string good(const Arguments& arguments) {
     const Outcome outcome = parse(arguments);
     return outcome.ended == "exit status 0" ? outcome.out : outcome.ended + ": " + outcome.err;

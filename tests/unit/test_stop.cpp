@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 
 #include <climits>
@@ -305,11 +306,14 @@ TEST_CASE("wait_until_acknowledged: returns immediately when nothing is on its w
     CHECK(child.ended == "exit status 0");
 }
 
-TEST_CASE("wait_until_acknowledged: waits until the client's kernel has it all") {
+TEST_CASE("wait_until_acknowledged: waits until the client's kernel has it all, also where poll fails") {
+    const bool poll_fails = GENERATE(false, true);
     TcpPair pair = tcp_pair(small);
     const std::size_t written = write_much(pair.server);
     REQUIRE(unacknowledged(pair.server.get()) > 0);
     Child server([&] {
+        const rlimit none{0, 0}; // with EINVAL: one is more than that
+        if (poll_fails) setrlimit(RLIMIT_NOFILE, &none);
         std::cout << "waits" << std::endl;
         wait_until_acknowledged(pair.server.get());
         std::cout << unacknowledged(pair.server.get()) << " left";
