@@ -370,10 +370,8 @@ Finding s9_write(const Chapter& chapter) {
         send_and_never_read(client, server.pid());
         waits_in_write = tasks_in(server.pid(), SYS_write) == 1;
     }
-    // What write has taken is in the two kernels' buffers: unacknowledged on this side, unread on the other.
-    const std::size_t taken = server_end(endpoint, client).send_queue + client_end(endpoint, client).receive_queue;
     return {small_one_returns && waits_in_write,
-            waits_in_write ? megabytes(taken) + " until it waits" : "it never waits"};
+            waits_in_write ? megabytes(written_and_unread(client)) + " until it waits" : "it never waits"};
 }
 
 // --- S10 ------------------------------------------------------------------------------------------------------------

@@ -48,37 +48,39 @@ std::vector<std::string> stat_fields(const fs::path& process) {
     return name_end == std::string::npos ? std::vector<std::string>() : words_of(line.substr(name_end + 1));
 }
 
+std::string read_file(const fs::path& path) {
+    return {std::istreambuf_iterator<char>(std::ifstream(path).rdbuf()), {}};
+}
+
+/// The number behind `name` at the beginning of a line; 0 when there is no such line.
+std::size_t number_behind(const std::string& name, const std::string& lines) {
+    const std::size_t line = lines.starts_with(name) ? 0 : lines.find("\n" + name);
+    return line == std::string::npos ? 0 : std::stoul(lines.substr(lines.find(':', line) + 1));
+}
+
 /// One thread, from the files in its folder. Nothing when it has just ended.
 std::optional<Task> read_task(const fs::path& folder) {
-    const std::vector<std::string> stat = stat_fields(folder);
-    if (stat.empty()) return std::nullopt;
-    const std::string status = folder / "status";
-    const std::size_t switches =
-        number_in(status, "voluntary_ctxt_switches:") + number_in(status, "nonvoluntary_ctxt_switches:");
-    Task task{std::stoi(folder.filename()), stat[0][0], switches};
-
+    // First the call and then the rest, which tells whether the thread has slept since it was looked at before: then
+    // this is the call in which it sleeps.
+    const std::vector<std::string> call = words_of(read_file(folder / "syscall"));
+    const std::string status = read_file(folder / "status");
+    const std::size_t state = status.find("State:\t");
+    if (state == std::string::npos) return std::nullopt;
+    Task task{std::stoi(folder.filename()), status[state + 7],
+              number_behind("voluntary_ctxt_switches:", status) + number_behind("nonvoluntary_ctxt_switches:", status)};
+    if (task.state == 'Z') return std::nullopt;
+    if (call.empty()) throw Skipped{(folder / "syscall").string() + " cannot be read"};
     // "running", or the number of the call, its six arguments, and two addresses
-    std::ifstream syscall(folder / "syscall");
-    std::string line;
-    if (!std::getline(syscall, line)) {
-        if (!fs::exists(folder) || task.state == 'Z') return std::nullopt;
-        throw Skipped{(folder / "syscall").string() + " cannot be read"};
-    }
-    const std::vector<std::string> words = words_of(line);
-    if (words.size() < 9) return task;
-    task.call = std::stol(words[0]);
-    for (std::size_t i = 1; i <= 6; ++i) task.arguments.push_back(std::stoul(words[i], nullptr, 16));
+    if (call.size() < 9) return task;
+    task.call = std::stol(call[0]);
+    for (std::size_t i = 1; i <= 6; ++i) task.arguments.push_back(std::stoul(call[i], nullptr, 16));
     return task;
 }
 
 } // namespace
 
 std::size_t number_in(const std::string& file, const std::string& name) {
-    std::ifstream lines(file);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with(name)) return std::stoul(line.substr(name.size()));
-    }
-    return 0;
+    return number_behind(name, read_file(file));
 }
 
 std::vector<pid_t> process_tree(pid_t root) {

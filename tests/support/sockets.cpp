@@ -101,6 +101,11 @@ TcpSocket client_end(const Endpoint& server, const Client& client) {
     return find_socket(port_of(client.address()), port_of(server.address));
 }
 
+std::size_t written_and_unread(const Client& client) {
+    const Endpoint server{client.server()};
+    return server_end(server, client).send_queue + client_end(server, client).receive_queue;
+}
+
 Fd copy_of(const Descriptor& original) {
     const Fd process(check(static_cast<int>(syscall(SYS_pidfd_open, original.process, 0)), "pidfd_open"));
     const int copy = static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), original.number, 0));

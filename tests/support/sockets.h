@@ -27,6 +27,10 @@ struct TcpSocket {
 /// The sockets with this port at their own end.
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
 
+/// How many bytes the server has written to the client that the client has not read: they are in the two kernels'
+/// buffers, unacknowledged on one side or unread on the other.
+std::size_t written_and_unread(const Client& client);
+
 /// Whether all that clients have done so far has reached the server with this port: no byte of theirs and no end of
 /// theirs is still on its way.
 bool nothing_is_under_way(std::uint16_t server_port);
