@@ -79,14 +79,19 @@ void slow_request(Subject& subject) {
     expect_four_at_once(subject);
 }
 
-/// When the first worker is awake at last, all of the requests are in the queue.
-void slow_to_wake(Subject& subject) {
+/// strace delays what the worker threads do: to wake, so that all requests are in the queue before the first one looks;
+/// and to let go of a client, so that it asks again before that.
+void slow_workers(Subject& subject) {
     std::vector<pid_t> workers = threads_of(subject.start({"--think", std::to_string(slow.count())}).pid());
     workers.erase(workers.begin()); // the main thread
-    std::vector<std::string> options{"-qq", "-e", "trace=futex", "-e", "inject=futex:delay_exit=50000"};
+    std::vector<std::string> options{"-qq", "-e", "trace=futex,epoll_ctl", "-e",
+                                     "inject=futex,epoll_ctl:delay_exit=50000"};
     for (const pid_t worker : workers) options.insert(options.end(), {"-p", std::to_string(worker)});
     const AttachedStrace strace(options, workers);
     expect_four_at_once(subject);
+    Client client = subject.connect();
+    client.expect_echo("a question\n");
+    client.expect_echo("and another\n");
 }
 
 /// The client asks again before it has the first answer, and its kernel takes its time (40 ms) to acknowledge that one.
@@ -186,7 +191,8 @@ std::vector<Case> waiting_cases() {
                 "accept(2) takes one. A listener watched with EPOLLET is reported once for all of them: accept until "
                 "EAGAIN, or watch it level-triggered, epoll(7)."}},
         {"slow request", "a request that takes long holds nobody", slow_request},
-        {"slow to wake", "nor does it when the threads that work take long to wake", slow_to_wake},
+        {"slow workers", "nor does it when the threads that work are held up where they hand something on",
+         slow_workers},
         {"answers not held back", "a small answer does not wait for the one before to be acknowledged (TCP_NODELAY)",
          answers_not_held_back},
         {"newcomers", "20 who come beside 30 busy clients are all served within a second", newcomers},
