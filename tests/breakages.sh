@@ -9,6 +9,7 @@
 #     Chapter: 04                 whose server is built
 #     Suite: servers              who plays the case: build/tests/server-tests, or faults, by the name of the fault; without
 #                                 this line build/tests/check
+#     Sanitize: thread            the sanitizer with which the server is built; without this line none
 #     Case: never-reading client  which case catches it
 #     Expect: reads none; then    what the report of that failure must match, in what the client did, what was expected
 #                                 and what it got: an extended regular expression, see grep(1)
@@ -58,7 +59,7 @@ report() {
 # The unbroken server passes the case. Asked once for each chapter and case: the first who has the lock plays it, and if
 # that one is killed, the next.
 passes_unbroken() { # suite, chapter, server, case
-    local known="$scratch/$1 $2 $4"
+    local known="$scratch/$1 ${3//\//-} $4"
     (
         flock 9
         [ -s "$known.result" ] && exit
@@ -78,24 +79,26 @@ shown_as_it_is() { # patch, name, README
 
 # One breakage from beginning to end. Its verdict is one line; why it failed stands in its log.
 break_it() { # patch
-    local name chapter suite case expect passes what server tree log start why='' said
+    local name chapter suite sanitize case expect passes what chapter_folder server tree log start why='' said
     name=$(basename "$1" .patch)
-    chapter=$(field Chapter "$1") suite=$(field Suite "$1") case=$(field Case "$1") expect=$(field Expect "$1")
-    passes=$(field Passes "$1") what=$(field What "$1")
-    server=$(echo "$chapter"-*/server)
+    chapter=$(field Chapter "$1") suite=$(field Suite "$1") sanitize=$(field Sanitize "$1")
+    case=$(field Case "$1") expect=$(field Expect "$1") passes=$(field Passes "$1") what=$(field What "$1")
+    chapter_folder=$(echo "$chapter"-*)
+    server=${sanitize:+build/$sanitize/}$chapter_folder/server
     tree=$scratch/$name log=$logs/$name.log start=$EPOCHREALTIME
     mkdir "$tree"
     : >"$log"
 
     if [ -z "$chapter" ] || [ -z "$case" ] || [ -z "$expect" ] || [ -z "$what" ]; then
         why='a line is missing before the diff'
-    elif ! shown_as_it_is "$1" "$name" "$(dirname "$server")/README.md" >>"$log"; then
+    elif ! shown_as_it_is "$1" "$name" "$chapter_folder/README.md" >>"$log"; then
         why='its exercise in the README shows other lines'
     elif ! git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree" >>"$log" 2>&1; then
         why='the code could not be copied'
     elif ! (cd "$tree" && GIT_CEILING_DIRECTORIES=$scratch git apply -C1 "$OLDPWD/$1") >>"$log" 2>&1; then
         why='the patch does not apply any more'
-    elif ! env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u SANITIZE make -s -C "$tree" "$chapter" >>"$log" 2>&1; then
+    elif ! env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u SANITIZE make -s -C "$tree" "$chapter" \
+        ${sanitize:+SANITIZE=$sanitize} >>"$log" 2>&1; then
         why='it cannot be built'
     elif [ "${passes:=one line}" != none ] && ! play grader "$chapter" "$tree/$server" "$passes" >>"$log"; then
         why="not even '$passes' passes"
@@ -103,7 +106,7 @@ break_it() { # patch
         said=$(play "${suite:-grader}" "$chapter" "$tree/$server" "$case")
         case $? in
             0) why="'$case' does not notice it" ;;
-            1) report <<<"$said" | tr '\n' ' ' | grep -qaE "$expect" || why="'$case' fails, but not with '$expect'" ;;
+            1) report <<<"$said" | tr -s '[:space:]' ' ' | grep -qaE -- "$expect" || why="'$case' fails, but not with '$expect'" ;;
             *) why="'$case' could not be played" ;;
         esac
         echo "$said" >>"$log"

@@ -104,6 +104,7 @@ test-make: test-programs
 breakages:
 	@tests/need.sh strace netcat-openbsd catch2
 	@$(MAKE) --no-print-directory SANITIZE= all build/tests/check build/tests/server-tests build/tests/faults/faults
+	@$(MAKE) --no-print-directory SANITIZE=thread 06
 	@tests/breakages.sh
 
 ### make claims           measure every statement of the article on all six (2 minutes)

@@ -9,6 +9,7 @@
 
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
+#include "tests/support/straced.h"
 
 namespace {
 
@@ -58,18 +59,39 @@ void five_at_once(Subject& subject) {
     }
 }
 
-void slow_request(Subject& subject) {
-    const milliseconds think(600);
-    subject.start({"--think", std::to_string(think.count())});
+constexpr milliseconds slow(600);
+
+/// Throws Failed unless 4 requests, each of which takes so long, are worked on at the same time.
+void expect_four_at_once(Subject& subject) {
     const auto start = Clock::now();
     Crowd crowd(subject.endpoint(), 4);
     const std::size_t served = crowd.wait_for_lines(subject.patience());
     const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
     const std::string did = "4 clients at once sent a request that takes 600 ms";
     expect(served == 4, did, "an answer for each", text("answers for ", served));
-    expect(took >= think, did, "that it takes 600 ms", text("all answers after ", took.count(), " ms"));
-    expect(took < think * 5 / 2, did, "all answers within 1500 ms, as no request waits for another",
+    expect(took >= slow, did, "that it takes 600 ms", text("all answers after ", took.count(), " ms"));
+    expect(took < slow * 5 / 2, did, "all answers within 1500 ms, as no request waits for another",
            text("the last one after ", took.count(), " ms"));
+}
+
+void slow_request(Subject& subject) {
+    subject.start({"--think", std::to_string(slow.count())});
+    expect_four_at_once(subject);
+}
+
+/// strace delays what the worker threads do: to wake, so that all requests are in the queue before the first one looks;
+/// and to let go of a client, so that it asks again before that.
+void slow_workers(Subject& subject) {
+    std::vector<pid_t> workers = threads_of(subject.start({"--think", std::to_string(slow.count())}).pid());
+    workers.erase(workers.begin()); // the main thread
+    std::vector<std::string> options{"-qq", "-e", "trace=futex,epoll_ctl", "-e",
+                                     "inject=futex,epoll_ctl:delay_exit=50000"};
+    for (const pid_t worker : workers) options.insert(options.end(), {"-p", std::to_string(worker)});
+    const AttachedStrace strace(options, workers);
+    expect_four_at_once(subject);
+    Client client = subject.connect();
+    client.expect_echo("a question\n");
+    client.expect_echo("and another\n");
 }
 
 /// The client asks again before it has the first answer, and its kernel takes its time (40 ms) to acknowledge that one.
@@ -169,6 +191,8 @@ std::vector<Case> waiting_cases() {
                 "accept(2) takes one. A listener watched with EPOLLET is reported once for all of them: accept until "
                 "EAGAIN, or watch it level-triggered, epoll(7)."}},
         {"slow request", "a request that takes long holds nobody", slow_request},
+        {"slow workers", "nor does it when the threads that work are held up where they hand something on",
+         slow_workers},
         {"answers not held back", "a small answer does not wait for the one before to be acknowledged (TCP_NODELAY)",
          answers_not_held_back},
         {"newcomers", "20 who come beside 30 busy clients are all served within a second", newcomers},
