@@ -99,7 +99,7 @@ test-grader:
 test-make: test-programs
 	@tests/make_tests.sh
 
-### make breakages        break each server on purpose, and check that a case notices (10 minutes)
+### make breakages        break each server on purpose, and check that a case notices (7 minutes)
 .PHONY: breakages
 breakages:
 	@tests/need.sh strace netcat-openbsd catch2
