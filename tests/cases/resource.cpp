@@ -246,31 +246,17 @@ void raises_its_limit(Subject& subject) {
            text("only ", served, " answers"));
 }
 
-/// Each sends a line of its own and gets it back.
-void a_line_each(std::vector<Client>& clients, const std::string& greeting) {
-    for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(text(greeting, i, "\n"));
-    for (std::size_t i = 0; i < clients.size(); ++i) {
-        const std::string line = text(greeting, i, "\n");
-        const std::string back = clients[i].receive(line.size());
-        expect(back == line, text(clients.size(), " clients sent a line each"),
-               "'" + line + "' back for client " + text(i), "'" + back + "'");
-    }
-}
-
 void nineteen_thousand(Subject& subject) {
     constexpr std::size_t size = 19000;
     limit_descriptors(RLIM_INFINITY);
-    rlimit limit{};
-    check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-    if (limit.rlim_cur < size + 100) throw Skipped{text("a process may have ", limit.rlim_cur, " descriptors only")};
+    need_descriptors_for(size);
     subject.start();
-    std::vector<Client> clients;
-    clients.reserve(size);
-    while (clients.size() < size) clients.push_back(subject.connect());
-    a_line_each(clients, "hello from ");
-    expect_no_spin(subject, text(size, " clients are connected and silent"));
-    a_line_each(clients, "still here: ");
-    for (Client& client : clients) client.reset(); // a closed one would keep its port for a minute
+    {
+        Multitude clients(subject.endpoint(), size);
+        clients.all_get_their_line_back();
+        expect_no_spin(subject, text(size, " clients are connected and silent"));
+        clients.all_get_their_line_back();
+    }
     subject.connect().expect_echo("and a late one\n");
 }
 

@@ -172,37 +172,6 @@ Finding c9_complete_and_in_order(const Chapter& chapter) {
     return {true, text(at_once + 4, " MiB compared")};
 }
 
-/// Many clients: they connect, send a line each, and get their own back.
-class Multitude {
-  public:
-    Multitude(const Endpoint& server, std::size_t size) {
-        clients_.reserve(size);
-        while (clients_.size() < size) {
-            clients_.emplace_back(server);
-            // Some at a time, so that they do not overflow the queue.
-            if (clients_.size() % 100 == 0) clients_.back().expect_echo("is there still room?\n");
-        }
-    }
-    /// With a reset: so none of the ports sits in TIME_WAIT afterwards.
-    ~Multitude() {
-        for (Client& client : clients_) client.reset();
-    }
-    Multitude(const Multitude&) = delete;
-    Multitude& operator=(const Multitude&) = delete;
-
-    void all_get_their_line_back() {
-        for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].send(text("client ", i, "\n"));
-        for (std::size_t i = 0; i < clients_.size(); ++i) {
-            const std::string line = text("client ", i, "\n");
-            const std::string back = clients_[i].receive(line.size());
-            if (back != line) throw Failed{"sent '" + line + "'", "the same back", "'" + back + "'"};
-        }
-    }
-
-  private:
-    std::vector<Client> clients_;
-};
-
 Finding c10_thousands_of_clients(const Chapter& chapter) {
     need_descriptors_for(2000);
     RunningServer server(chapter.program);

@@ -63,40 +63,22 @@ void change(std::string& text, Random& random) {
     }
 }
 
-const std::string words[] = {"--host",
-                             "--port",
-                             "--backlog",
-                             "--think",
-                             "--read-workers",
-                             "--verbose",
-                             "--help",
-                             "--",
-                             "=",
-                             "-1",
-                             "0",
-                             "7007",
-                             "65535",
-                             "65536",
-                             "::1",
-                             "127.0.0.1",
-                             "::ffff:1",
-                             "",
-                             "9223372036854775808",
-                             "--port=7007",
-                             "--host=::",
-                             "--think=5",
-                             "+1",
-                             "1e3",
-                             "0x10",
-                             " 1",
-                             "-",
-                             "%s%n"};
+const std::vector<std::string>& words() {
+    static const std::vector<std::string> all = [] {
+        std::vector<std::string> some =
+            words_of("--host --port --backlog --think --read-workers --verbose --help -- = -1 0 7007 65535 65536 ::1 "
+                     "127.0.0.1 ::ffff:1 9223372036854775808 --port=7007 --host=:: --think=5 +1 1e3 0x10 - %s%n");
+        some.insert(some.end(), {"", " 1"});
+        return some;
+    }();
+    return all;
+}
 
 std::vector<std::string> random_command_line(Random& random) {
     std::vector<std::string> arguments(below(random, 6));
     for (std::string& argument : arguments) {
-        argument = one_of(words, random);
-        if (below(random, 3) == 0) argument += one_of(words, random);
+        argument = one_of(words(), random);
+        if (below(random, 3) == 0) argument += one_of(words(), random);
         if (below(random, 4) == 0) change(argument, random);
         std::replace(argument.begin(), argument.end(), '\0', '0');
     }

@@ -63,6 +63,14 @@ std::string replace_numbers(const std::string& text, const std::regex& wanted, I
     return replaced.append(from, text.end());
 }
 
+/// A bash with the environment of one that a reader starts, not of one in a test.
+std::vector<std::string> command(Place& place, std::initializer_list<std::string> script) {
+    std::vector<std::string> words = words_of("env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u CHAPTER -u ONLY -u TALLY");
+    words.insert(words.end(), {"LC_ALL=C.UTF-8", place.here("PORT=7007"), "bash", "-c"});
+    words.insert(words.end(), script);
+    return words;
+}
+
 Fd named_pipe(const fs::path& path) {
     check(mkfifo(path.c_str(), 0600), "mkfifo", path.string());
     return Fd(check(open(path.c_str(), O_RDWR | O_CLOEXEC), "open", path.string()));
@@ -115,28 +123,7 @@ Shell::Shell(Place& place)
           return place.folder() / ("shell-" + std::to_string(number++));
       }()),
       done_(told_.string() + "-done"), tell_(named_pipe(told_)), hear_(named_pipe(done_)),
-      process_({{"env",
-                 "-u",
-                 "MAKEFLAGS",
-                 "-u",
-                 "MAKELEVEL",
-                 "-u",
-                 "MFLAGS",
-                 "-u",
-                 "CHAPTER",
-                 "-u",
-                 "ONLY",
-                 "-u",
-                 "TALLY",
-                 "LC_ALL=C.UTF-8",
-                 place.here("PORT=7007"),
-                 "bash",
-                 "-c",
-                 loop,
-                 "bash",
-                 place.project(),
-                 told_,
-                 done_}}) {}
+      process_({command(place, {loop, "bash", place.project(), told_, done_})}) {}
 
 void Shell::tell(const std::string& command) {
     const std::string line = place_.here(command) + "\n";
