@@ -67,7 +67,7 @@ Multitude::Multitude(const Endpoint& server, std::size_t size) {
     while (clients_.size() < size) {
         clients_.emplace_back(server);
         // Some at a time, so that they do not overflow the queue.
-        if (clients_.size() % 100 == 0) clients_.back().expect_echo("is there still room?\n");
+        if (clients_.size() % 1000 == 0) clients_.back().expect_echo("is there still room?\n");
     }
 }
 
