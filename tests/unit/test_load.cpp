@@ -135,7 +135,7 @@ TEST_CASE("Load: with a rate a server that halts delays all messages that were d
     const Server server(1, [&](std::size_t, std::string piece) {
         if (!halted && Clock::now() - begin > milliseconds(50)) {
             halted = true;
-            std::this_thread::sleep_for(milliseconds(100));
+            std::this_thread::sleep_for(milliseconds(300));
         }
         return piece;
     });
@@ -143,7 +143,7 @@ TEST_CASE("Load: with a rate a server that halts delays all messages that were d
     options.connections = 1;
     options.rate = 1000;
     Load load(server.address(), options);
-    const LoadResult result = load.run_for(0.3);
+    const LoadResult result = load.run_for(0.6);
     load.finish();
     CHECK(result.latency.percentile(85) > 20'000'000); // without the schedule only one message would have been late
 }
