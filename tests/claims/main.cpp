@@ -53,7 +53,6 @@ Arguments parse(int argc, char* argv[]) {
             *options.at(word) = argv[++i];
         }
     }
-    if (!arguments.write.empty() && !arguments.ids.empty()) refuse("--write needs all rows");
     return arguments;
 }
 
@@ -211,6 +210,7 @@ int main(int argc, char* argv[]) {
     try {
         const Arguments arguments = parse(argc, argv);
         const std::vector<Claim> claims = chosen(arguments.ids, arguments.compare);
+        if (!arguments.write.empty() && claims.size() < all_claims().size()) refuse("--write needs all rows");
         const std::vector<Chapter> chapters = chapters_in(arguments.servers);
         limit_descriptors(RLIM_INFINITY);
         if (!arguments.compare.empty()) return compare_with_page(claims, chapters, arguments);
