@@ -51,6 +51,9 @@ void stops_at(Subject& subject, int signal, const std::string& name) {
     Client silent = subject.connect();
     silent.expect_echo("hello\n");
     const std::vector<pid_t> processes = process_tree(subject.server().pid());
+    wait_until("that it waits for its clients", [&] {
+        return std::all_of(processes.begin(), processes.end(), [](pid_t pid) { return process_state(pid) == 'S'; });
+    });
     subject.server().process().signal(signal);
     expect_exit_0(subject, soon, "the server got " + name + " while a silent client was connected");
     expect(silent.receive_rest().empty(), "was connected and silent", "the end of data", "data");
