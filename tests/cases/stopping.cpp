@@ -197,24 +197,21 @@ void two_signals(Subject& subject) {
     }
 }
 
-/// Others have asked as well. Were they all thought about first, the 5 seconds would not be enough.
+/// Others have asked as well. Were they all thought about first, the 5 seconds would not be enough. The server is
+/// stopped (SIGSTOP) while they ask, so that it finds them all at its next look.
 void begins_nothing_new(Subject& subject) {
     RunningServer& server = subject.start({"--think", "500"});
     std::vector<Client> clients;
     for (int i = 0; i < 12; ++i) clients.push_back(subject.connect());
-    // One process for all has accepted them by now; one for each never has them all. While it thinks about the first
-    // one the others ask, so that it finds them all at its next look.
-    static_cast<void>(eventually([&] { return open_descriptors(server.pid()) > clients.size(); }, milliseconds(200)));
-    clients.front().send("a");
-    wait_until("that it reads the first question", [&] { return is_read(subject, clients.front()); });
-    for (std::size_t i = 1; i < clients.size(); ++i) clients[i].send("b");
-    clients.front().receive(1);
-    // (Chapter 01 reads none of them before the first client leaves.)
-    const auto another_is_read = [&] {
-        return std::any_of(clients.begin() + 1, clients.end(),
-                           [&](const Client& client) { return is_read(subject, client); });
+    const auto wait_for_state = [&](char state) {
+        wait_until(text("its state ", state), [&] { return process_state(server.pid()) == state; });
     };
-    static_cast<void>(eventually(another_is_read, milliseconds(100)));
+    wait_for_state('S'); // it has nothing to do
+    server.process().signal(SIGSTOP);
+    wait_for_state('T');
+    for (Client& client : clients) client.send("a");
+    server.process().signal(SIGCONT);
+    wait_for_state('S'); // it thinks
     server.process().signal(SIGTERM);
     expect_exit_0(subject, soon, "12 clients had asked, and the server got SIGTERM");
 }
