@@ -153,26 +153,16 @@ void ctrl_c(Subject& subject) {
     delivers_at(subject, SIGINT, true, "it and all its children got SIGINT");
 }
 
-/// Asks, and waits until the server has read the question, and thinks.
-Client ask(const Subject& subject) {
+void delivers_what_it_thinks_about(Subject& subject) {
+    RunningServer& server = subject.start({"--think", "300"});
     Client client = subject.connect();
     client.send("a hard question\n");
     wait_until("that it reads the question", [&] { return is_read(subject, client); });
-    return client;
-}
-
-void expect_answer(Subject& subject, Client& client, const std::string& when) {
+    server.process().signal(SIGTERM);
     const std::string back = client.receive_rest();
-    expect(back == "a hard question\n", "asked, and before the answer the server got " + when,
+    expect(back == "a hard question\n", "asked, and before the answer the server got SIGTERM",
            "the answer, and the end", "'" + back + "'");
     expect_exit_0(subject, soon, "the last answer is given");
-}
-
-void delivers_what_it_thinks_about(Subject& subject) {
-    RunningServer& server = subject.start({"--think", "300"});
-    Client client = ask(subject);
-    server.process().signal(SIGTERM);
-    expect_answer(subject, client, "SIGTERM");
 }
 
 /// Whether the signal waits to be delivered to the process.
@@ -187,13 +177,14 @@ bool is_pending(pid_t pid, int signal) {
 /// As timeout(1) sends them: to its child, and a moment later to the group.
 void two_signals(Subject& subject) {
     for (const auto& [signal, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
-        const RunningServer& server = subject.start({"--think", "300"});
-        Client client = ask(subject);
+        const RunningServer& server = subject.start();
+        Deaf client(subject.endpoint()); // so that it cannot end between the two
         kill(server.pid(), signal);
         wait_until("that it takes the first signal",
                    [&, signal = signal] { return !is_pending(server.pid(), signal); });
         kill(-server.pid(), signal);
-        expect_answer(subject, client, text(name, " twice"));
+        client.expect_all(text("it got ", name, " twice"));
+        expect_exit_0(subject, soon, "the client has taken its data");
     }
 }
 
@@ -461,7 +452,7 @@ std::vector<Case> stopping_cases() {
         {"begins nothing new", "and does not begin with the other questions", begins_nothing_new},
         {"five seconds at most", "it waits 5 seconds, not longer, and says how many clients have not got their answers",
          five_seconds_at_most},
-        {"two signals", "a second signal changes nothing: what it thinks about is answered", two_signals},
+        {"two signals", "a second signal changes nothing: what it had read is delivered", two_signals},
         {"blocked signals", "a signal that was blocked when it was started stops it", blocked_signals},
         {"SIGQUIT", "SIGQUIT (Ctrl-\\) ends it immediately", sigquit},
         {"a child of others", "it waits for no child that it has not started", a_child_of_others},
