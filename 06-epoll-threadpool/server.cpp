@@ -125,8 +125,8 @@ void Server::accept_clients() {
     for (int left = 64; left > 0 && accept_client(); --left) continue;
 }
 
-/// T15: first out of epoll, then closed. `close` alone would leave it there while another process holds a copy of the
-/// descriptor, and its next event would reach a client that is no more. All of it under the lock: once it is closed,
+/// T15: first out of epoll, then closed, as in chapter 05. Here the client is disarmed, so no event of it could come;
+/// but epoll would keep its entry while another process holds a copy. All of it under the lock: once it is closed,
 /// the next client may get the same number.
 void Server::close_client(int fd) {
     const std::lock_guard lock(clients_mutex);
