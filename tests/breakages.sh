@@ -6,6 +6,7 @@
 # `make breakages` builds what this needs and calls it.
 #
 # What a patch says of itself, before the diff:
+#     Exercise: 04-2              its number as an exercise: in each chapter they count from 1, and each is there once
 #     Chapter: 04                 whose server is built
 #     Suite: servers              who plays the case: build/tests/server-tests, or faults, by the name of the fault; without
 #                                 this line build/tests/check
@@ -125,6 +126,17 @@ break_it() { # patch
     LC_ALL=C printf '%s %4.1f s  %s  %s\n' "$verdict" \
         "$(awk "BEGIN { print $EPOCHREALTIME - $start }")" "${chapter:-??}" "$text"
 }
+
+# In each chapter the exercises are numbered from 1 on: none is missing, and none is there twice.
+for chapter in 01 02 03 04 05 06; do
+    numbers=$(sed -n 's/^Exercise: //p' "$folder/$chapter"-*.patch | sort -V)
+    patches=("$folder/$chapter"-*.patch)
+    wanted=$(seq -f "$chapter-%g" ${#patches[@]})
+    [ "$numbers" = "$wanted" ] && continue
+    echo "the Exercise: lines of $folder/$chapter-*.patch do not number them from 1 on, each once:" >&2
+    diff <(echo "$wanted") <(echo "$numbers") | sed -n 's/^</missing:/p; s/^>/too many:/p' >&2
+    exit 1
+done
 
 patches=()
 for name in "${@:-}"; do
