@@ -38,10 +38,12 @@ pages = $(if $(filter command%,$(origin CHAPTER)),$(filter $(tested:%server=%)%,
 define docs_checks
 pictures $(TRACER) check $(tested)
 docs $(PAGES) check tests/tools/trace/exempt.txt $(pages)
+text $(DOCS) check $(pages)
 endef
 
 ### make test-docs        run every command of the READMEs, and compare (a part of make test)
-test-docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
+test-docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO) $(DOCS)
 	@tests/need.sh 'strace?' $(DOCS_NEED)
 	@$(TRACER) check $(tested)
+	@$(DOCS) check $(pages)
 	@$(PAGES) check tests/tools/trace/exempt.txt $(pages)
