@@ -5,18 +5,7 @@
 # Usage: tests/breakages.sh [NAME...]   (the beginnings of patches' names, as 04 or 04-client; without any: all)
 # `make breakages` builds what this needs and calls it.
 #
-# What a patch says of itself, before the diff:
-#     Exercise: 04-2              its number as an exercise: in each chapter they count from 1, and each is there once
-#     Chapter: 04                 whose server is built
-#     Suite: servers              who plays the case: build/tests/server-tests, or faults, by the name of the fault; without
-#                                 this line build/tests/check
-#     Sanitize: thread            the sanitizer with which the server is built; without this line none
-#     Case: never-reading client  which case catches it
-#     Expect: reads none; then    what the report of that failure must match, in what the client did, what was expected
-#                                 and what it got: an extended regular expression, see grep(1)
-#     Passes: one line            a case that the broken server still passes (so when there is no such line), or none:
-#                                 it is not just dead
-#     What: ...                   the mistake in words
+# What a patch says of itself, before the diff, is in tests/play.sh.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 folder=tests/breakages
@@ -25,37 +14,8 @@ mkdir -p "$logs"
 # shellcheck source=tests/own_jobs.sh
 . tests/own_jobs.sh
 scratch=$TMPDIR
-
-field() { # name, patch
-    sed -n "/^--- /q; s/^$1: //p" "$2"
-}
-
-# Plays one case; all that is said of it goes to standard output. Gives 0 when it passed, 1 when it failed, else 2.
-play() { # suite, chapter, server, case
-    local out
-    if [ "$1" = servers ]; then
-        out=$(CHAPTER=$2 SERVER=$3 timeout 100 build/tests/server-tests "${4//,/\\,}: *" 2>&1 | tr -d '\0')
-        echo "$out"
-        grep -qa "^ok .*  $2  $4: " <<<"$out" && return 0
-        grep -qa "^FAILED .*  $2  $4: " <<<"$out" && return 1
-    elif [ "$1" = faults ]; then
-        out=$(timeout 100 build/tests/faults/faults --only "$4" "$3" 2>&1 | tr -d '\0')
-        echo "$out"
-        grep -qa '^ok ' <<<"$out" && return 0
-        grep -qa '^FAILED ' <<<"$out" && return 1
-    else
-        out=$(ONLY=$4 timeout 100 build/tests/check "'$3' --port {port}" "$2" 2>&1 | tr -d '\0')
-        echo "$out"
-        grep -qa "^pass    $4: " <<<"$out" && return 0
-        grep -qa "^FAIL    $4: " <<<"$out" && return 1
-    fi
-    return 2
-}
-
-# Of what play says: what the client did, what was expected, what came. Not the hints. (faults says all in one line.)
-report() {
-    sed -n '/: expected .*, got /p; /^ *the client /,/^ *hint /{ /^ *hint /d; /^====/q; p }'
-}
+# shellcheck source=tests/play.sh
+. tests/play.sh # field, play, report
 
 # The unbroken server passes the case. Asked once for each chapter and case: the first who has the lock plays it, and if
 # that one is killed, the next.
