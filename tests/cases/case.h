@@ -37,11 +37,21 @@ class Subject {
     [[nodiscard]] const std::string& program() const { return program_; }
     [[nodiscard]] milliseconds patience() const { return patience_; }
 
+    /// The level that the grader has been asked for: 1 to 6. 0 where the project's own servers are tested.
+    [[nodiscard]] int level() const { return level_; }
+    void set_level(int level) { level_ = level; }
+
+    /// Something worth saying that is not a failure. The grader says each remark once, at the end.
+    void remark(const std::string& words) { remarks_.push_back(words); }
+    [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
+
   private:
     std::string program_;
     std::vector<std::string> command_;
     milliseconds start_limit_{0};
     milliseconds patience_;
+    int level_ = 0;
+    std::vector<std::string> remarks_;
     std::unique_ptr<RunningServer> server_;
 };
 
@@ -57,6 +67,8 @@ struct Case {
     std::string promise; ///< what holds, as a sentence
     void (*play)(Subject&);
     std::optional<Lesson> lesson = std::nullopt; ///< with one, the case is played against any echo server
+    bool second_part = false;                    ///< takes time or many clients: the grader plays it after the others
+    std::chrono::seconds limit{30};              ///< after this, the grader ends it, and the case has failed
 };
 
 /// Throws Failed unless `holds`.

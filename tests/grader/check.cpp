@@ -107,8 +107,9 @@ void print_failure(const Case& played, const Failed& failed) {
 }
 
 /// Plays one case; whether it passed.
-void play(const Case& played, const std::vector<std::string>& command, Count& count) {
+void play(const Case& played, const std::vector<std::string>& command, int level, Count& count) {
     Subject subject(command, start_limit, patience);
+    subject.set_level(level);
     try {
         played.play(subject);
         std::cout << "pass    " << played.name << ": " << played.promise << "\n        " << played.lesson->why
@@ -126,6 +127,7 @@ void play(const Case& played, const std::vector<std::string>& command, Count& co
         std::cout << "skip    " << played.name << ": " << skipped.what() << std::endl;
         ++count.skipped;
     }
+    remarks.insert(subject.remarks().begin(), subject.remarks().end());
     clean_up(subject);
 }
 
@@ -166,14 +168,16 @@ int main(int argc, char* argv[]) {
     Count count;
     int above = 0;
     bool given_up = false;
-    for (const Case& one : all_cases()) {
+    std::vector<Case> cases = all_cases();
+    std::stable_partition(cases.begin(), cases.end(), [](const Case& one) { return !one.second_part; });
+    for (const Case& one : cases) {
         if (!one.lesson || (only != nullptr && *only != '\0' && one.name != only)) continue;
         if (!asked_at(one, level)) {
             ++above;
         } else if (given_up || Clock::now() > until) {
             ++count.skipped;
         } else {
-            play(one, command, count);
+            play(one, command, level, count);
             given_up = count.failed == 1 && count.passed == 0; // not even one line: the others all need that
         }
     }
