@@ -36,6 +36,7 @@ struct Server {
     bool accept_client();
     void wait(fd_set& readable);
     void run();
+    void deliver();
 };
 
 /// Takes the next client from the queue. False when there is none to be had now.
@@ -103,7 +104,17 @@ void Server::run() {
         }
         if (FD_ISSET(listener.get(), &readable)) accept_client();
     }
-    deliver(clients);
+    deliver();
+}
+
+/// For a stop: waits until each client's kernel has acknowledged all that was written, or the client is gone.
+void Server::deliver() {
+    for (;;) {
+        std::erase_if(clients, [](const auto& client) { return !has_unacknowledged(client.first); }); // closes them
+        unanswered = static_cast<int>(clients.size());
+        if (clients.empty()) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
 }
 
 } // namespace

@@ -11,8 +11,6 @@
 #include <ostream>
 #include <string>
 
-#include "common/check.h"
-
 /// An IPv4 or IPv6 address with its port, in the form that bind(2) takes and accept(2) fills in.
 struct Address {
     sockaddr_storage storage{};
@@ -26,9 +24,8 @@ struct Address {
 /// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0"): getaddrinfo(3). Names are not looked up.
 /// Nothing when `host` is neither.
 inline std::optional<Address> parse_address(const std::string& host, int port) {
-    // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers. And
-    // it takes "*" for no host at all.
-    if (host == "*") return std::nullopt;
+    // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers.
+    if (host == "*") return std::nullopt; // for getaddrinfo it means no host at all
     in_addr ipv4{};
     addrinfo hints{};
     hints.ai_family = inet_pton(AF_INET, host.c_str(), &ipv4) == 1 ? AF_INET : AF_INET6;
@@ -55,12 +52,4 @@ inline std::string to_string(const Address& address) {
 
 inline std::ostream& operator<<(std::ostream& out, const Address& address) {
     return out << to_string(address);
-}
-
-/// The address that `socket` is bound to, with the real port where 0 was asked for: getsockname(2).
-/// Throws std::system_error.
-inline Address local_address(int socket) {
-    Address address;
-    check(getsockname(socket, address.raw(), &address.size), "getsockname");
-    return address;
 }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <string_view>
 #include <thread>
@@ -17,6 +18,7 @@
 
 #include "common/fd.h"
 #include "common/narrate.h"
+#include "common/stop.h"
 
 /// How much one read(2) takes at most. Nothing is read while bytes are unsent, so this is also the most that the server
 /// keeps for one connection.
@@ -90,3 +92,20 @@ class Connection {
     std::vector<char> unsent_;
     bool filled_buffer_ = false;
 };
+
+/// For a stop: sends what is still unsent, and waits until each client's kernel has acknowledged everything. `clients`
+/// is the table by descriptor; a client that has everything, or is gone, is erased, which closes it. Needs no memory.
+template <typename Clients>
+void deliver(Clients& clients) {
+    for (;;) {
+        for (auto it = clients.begin(); it != clients.end();) {
+            Connection& client = it->second;
+            const bool gone = client.has_unsent() && !client.send_unsent();
+            const bool waits = !gone && (client.has_unsent() || has_unacknowledged(client.fd()));
+            it = waits ? std::next(it) : clients.erase(it);
+        }
+        unanswered = static_cast<int>(clients.size());
+        if (clients.empty()) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}

@@ -54,5 +54,7 @@ inline Fd open_listener(const Options& options, int flags = 0) {
 /// Prints "listening on 127.0.0.1:7007" with the real port, so that after port 0 a program can read where to connect.
 /// From this line on a signal stops the server in good order, so call it last. Throws std::system_error.
 inline void announce(int listener) {
-    print("listening on " + to_string(local_address(listener)) + "\n");
+    Address address;
+    check(getsockname(listener, address.raw(), &address.size), "getsockname");
+    print("listening on " + to_string(address) + "\n");
 }

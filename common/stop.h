@@ -16,7 +16,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <iterator>
 #include <thread>
 
 #include "common/check.h"
@@ -109,26 +108,4 @@ inline bool has_unacknowledged(int client) {
 /// few milliseconds, until the alarm.
 inline void wait_until_acknowledged(int client) {
     while (has_unacknowledged(client)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-}
-
-/// The same for many clients, by descriptor, and from chapter 04 on it sends what is still unsent. A client that has
-/// everything, or is gone, is closed. It needs no memory.
-template <typename Clients>
-void deliver(Clients& clients) {
-    const auto finish = [](auto& entry) {
-        auto& client = entry.second;
-        if constexpr (requires { client.has_unsent(); }) { // from chapter 04 on
-            if (client.has_unsent() && !client.send_unsent()) return true;
-            if (client.has_unsent()) return false;
-        }
-        return !has_unacknowledged(entry.first);
-    };
-    for (;;) {
-        for (auto it = clients.begin(); it != clients.end();) {
-            it = finish(*it) ? clients.erase(it) : std::next(it); // erase closes it
-        }
-        unanswered = static_cast<int>(clients.size());
-        if (clients.empty()) return;
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
 }

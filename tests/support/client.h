@@ -10,8 +10,16 @@
 #include <vector>
 
 #include "common/address.h"
+#include "common/check.h"
 #include "common/fd.h"
 #include "tests/support/eventually.h"
+
+/// The address that `socket` is bound to, with the real port where 0 was asked for. Throws std::system_error.
+inline Address local_address(int socket) {
+    Address address;
+    check(getsockname(socket, address.raw(), &address.size), "getsockname");
+    return address;
+}
 
 /// Where a server listens, and how long its clients wait for anything before they say that it does not come.
 struct Endpoint {

@@ -85,14 +85,3 @@ TEST_CASE("Address: has room for what the kernel fills in through raw") {
     out << filled;
     CHECK(out.str() == to_string(filled));
 }
-
-TEST_CASE("local_address: returns the real port where 0 was asked for") {
-    const std::string bound = to_string(local_address(bound_socket().get()));
-    CHECK(bound.starts_with("127.0.0.1:"));
-    CHECK(bound != "127.0.0.1:0");
-}
-
-TEST_CASE("local_address: throws for what is no socket") {
-    CHECK_THROWS_AS(local_address(-1), std::system_error);
-    CHECK_THROWS_WITH(local_address(-1), "getsockname: Bad file descriptor");
-}
