@@ -135,7 +135,8 @@ bool asked_at(const Case& one, int level) {
     if (!one.lesson) return false;
     const auto is_this = [&](const Excuse& excuse) { return excuse.chapter == level && excuse.name == one.name; };
     return std::none_of(excuses.begin(), excuses.end(), is_this) &&
-           std::none_of(not_asked.begin(), not_asked.end(), is_this);
+           std::none_of(not_asked.begin(), not_asked.end(), is_this) &&
+           std::none_of(not_asked_of_strangers.begin(), not_asked_of_strangers.end(), is_this);
 }
 
 /// Tries whether the server comes up at all, before any case is played.

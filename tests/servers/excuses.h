@@ -34,6 +34,11 @@ inline const std::vector<Excuse> excuses = {
     {5, "slow request", "one thread answers one request after the other", "the last one after"},
 };
 
+/// What the grader does not ask of a stranger's server at a level, though the chapter's own server can do it.
+inline const std::vector<Excuse> not_asked_of_strangers = {
+    {1, "more than a set holds", "it would need a backlog of more than 128, the default of many libraries"},
+};
+
 /// Cases that make no sense for a chapter; they are not played there.
 inline const std::vector<Excuse> not_asked = {
     {1, "few waits", "it has no call that waits for several clients"},
