@@ -27,7 +27,7 @@ SERVER_TESTS := $(BUILD)/tests/server-tests
 CLAIMS       := $(BUILD)/tests/claims-program
 TEST_PROGRAMS := $(UNIT_TESTS) $(SERVER_TESTS) $(CLAIMS)
 $(UNIT_TESTS): $(BUILD)/tests/main.o $(call objects,unit) $(SUPPORT) \
-    $(patsubst %,$(BUILD)/tests/%.o,tools/trace/resolve tools/trace/page tools/docs/excerpt claims/matrix)
+    $(patsubst %,$(BUILD)/tests/%.o,tools/trace/resolve tools/trace/page $(addprefix tools/docs/,excerpt links prose) claims/matrix)
 $(SERVER_TESTS): $(BUILD)/tests/main.o $(call objects,servers cases) $(SUPPORT)
 $(CLAIMS): $(call objects,claims cases) $(SUPPORT)
 

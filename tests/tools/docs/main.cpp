@@ -1,14 +1,19 @@
 // What a page says that no command shows: `docs write PAGE...` puts the code into its excerpts, and `docs check
 // PAGE...` tests them.
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <iostream>
+#include <regex>
 #include <stdexcept>
 
 #include "tests/support/failed.h"
 #include "tests/support/tally.h"
 #include "tests/tools/docs/excerpt.h"
+#include "tests/tools/docs/links.h"
+#include "tests/tools/docs/prose.h"
 
 namespace fs = std::filesystem;
 
@@ -43,6 +48,12 @@ std::size_t first_difference(const Lines& a, const Lines& b) {
     return i + 1;
 }
 
+/// A chapter's page whose code is on it. TODO: all of them.
+bool shows_code(const fs::path& name) {
+    const fs::path page = name.parent_path() / "README.md";
+    return name.string()[0] != '0' || !excerpts_of(read_lines(page.string())).empty();
+}
+
 /// What is wrong with the code on a page; empty when nothing is.
 std::string wrong_with_code(const std::string& name, const Lines& page) {
     const Lines after = filled(page, read_lines);
@@ -51,7 +62,7 @@ std::string wrong_with_code(const std::string& name, const Lines& page) {
                     ": this is no longer the code; `make excerpts` writes it again\n");
     }
     const fs::path chapter = fs::path(name).parent_path();
-    if (excerpts_of(page).empty() || fs::path(name).filename() != "README.md" || chapter.string()[0] != '0') return "";
+    if (name[0] != '0' || fs::path(name).filename() != "README.md" || !shows_code(name)) return "";
     std::string missing; // a chapter's page shows all of its code
     for (const auto& file : fs::directory_iterator(chapter)) {
         const fs::path kind = file.path().extension();
@@ -63,39 +74,103 @@ std::string wrong_with_code(const std::string& name, const Lines& page) {
     return missing;
 }
 
+std::string wrong_with_links(const std::string& name, const Lines& page) {
+    std::string all;
+    for (const Link& link : links_of(page)) {
+        const std::string why = wrong_with(link, name);
+        if (!why.empty()) all += text("    ", name, ":", link.line + 1, ": ", link.target, ": ", why, "\n");
+    }
+    return all;
+}
+
+std::string wrong_with_words(const std::string& name, const Lines& page) {
+    std::string all;
+    for (const Paragraph& paragraph : prose_of(page)) {
+        for (const std::string& odd : odd_words(paragraph.text)) {
+            all += text("    ", name, ":", paragraph.line + 1, ": a plainer word for \"", odd, "\"\n");
+        }
+    }
+    return all;
+}
+
+/// Whether some page of the folder has this term, in large or small letters.
+bool is_explained_in(const fs::path& folder, const std::string& term) {
+    const std::regex pattern(term, std::regex::icase);
+    for (const auto& file : fs::directory_iterator(folder)) {
+        if (file.path().extension() != ".md") continue;
+        for (const std::string& line : read_lines(file.path().string())) {
+            if (std::regex_search(line, pattern)) return true;
+        }
+    }
+    return false;
+}
+
+/// Each term of the glossary, `### term`, is in the chapter to which its paragraph links.
+std::string wrong_with_glossary(const Lines& page) {
+    std::string all;
+    std::string term;
+    for (std::size_t i = 0; i < page.size(); ++i) {
+        if (page[i].starts_with("### ")) term = page[i].substr(4);
+        const std::size_t link = page[i].find("](../0");
+        if (link == std::string::npos) continue;
+        const std::string chapter = page[i].substr(link + 5, page[i].find('/', link + 5) - link - 5);
+        if (!shows_code(chapter + "/README.md") || is_explained_in(chapter, term)) continue;
+        all += text("    common/glossary.md:", i + 1, ": ", term, " is on no page of ", chapter, "\n");
+    }
+    return all;
+}
+
 void check(const std::string& name, Tally& tally) {
     if (!asked_for(name + ": ")) return;
     const Lines page = read_lines(name);
-    std::size_t excerpts = 0;
     std::string why;
     try {
-        excerpts = excerpts_of(page).size();
-        why = wrong_with_code(name, page);
+        why = wrong_with_code(name, page) + wrong_with_links(name, page);
+        if (shows_code(name)) why += wrong_with_words(name, page);
+        if (name == "common/glossary.md") why += wrong_with_glossary(page);
     } catch (const std::exception& error) {
         why = text("    ", name, ":", error.what(), "\n");
     }
-    tally.add(why.empty() ? Tally::ok : Tally::failed, {}, text(name, ": its ", excerpts, " excerpts are the code"), "",
-              why);
+    tally.add(why.empty() ? Tally::ok : Tally::failed, {},
+              name + ": its code is in the files, its links lead somewhere", "", why);
+}
+
+void print_measures(const std::vector<std::string>& names) {
+    std::cout << "Prose of a first reading: not what is folded, no code, no tables, no reference.\n\n"
+              << "words   colons, semicolons, you or we    words per\n"
+              << "        per 1,000 words                  sentence\n";
+    for (const std::string& name : names) {
+        const Measure all = measure(prose_of(read_lines(name)));
+        std::cout << std::fixed << std::setprecision(1) << std::setw(5) << all.words << std::setw(9)
+                  << all.per_thousand(all.colons) << std::setw(12) << all.per_thousand(all.semicolons) << std::setw(11)
+                  << all.per_thousand(all.you_or_we) << std::setw(12) << all.words_per_sentence() << "    " << name
+                  << (all.words > 2200 ? "    more than 2,200 words" : "") << '\n';
+    }
 }
 
 } // namespace
 
 int main(int argc, char* argv[]) {
-    const std::vector<std::string> words(argv + 1, argv + argc);
+    const std::string what = argc > 2 ? argv[1] : "";
+    const std::vector<std::string> pages(argv + std::min(argc, 2), argv + argc);
     try {
-        if (words.size() >= 2 && words[0] == "write") {
-            for (std::size_t i = 1; i < words.size(); ++i) write(words[i]);
+        if (what == "write") {
+            for (const std::string& page : pages) write(page);
             return 0;
         }
-        if (words.size() >= 2 && words[0] == "check") {
+        if (what == "check") {
             Tally tally;
-            for (std::size_t i = 1; i < words.size(); ++i) check(words[i], tally);
+            for (const std::string& page : pages) check(page, tally);
             return tally.finish();
+        }
+        if (what == "prose") {
+            print_measures(pages);
+            return 0;
         }
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;
     }
-    std::cerr << "usage: docs write|check PAGE...\n";
+    std::cerr << "usage: docs check|write|prose PAGE...\n";
     return 2;
 }
