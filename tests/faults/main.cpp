@@ -12,8 +12,7 @@
 
 #include "common/descriptor_limit.h"
 #include "tests/faults/trial.h"
-#include "tests/support/client.h"
-#include "tests/support/failed.h"
+#include "tests/support/running_server.h"
 #include "tests/support/tally.h"
 
 namespace {
@@ -34,20 +33,11 @@ struct Arguments {
     std::exit(2);
 }
 
-/// "03-select-server/server" is of chapter 3, wherever its folder is.
-int chapter_of(const std::string& program) {
-    const std::size_t end = program.rfind("/server");
-    if (end == std::string::npos) return 0;
-    const std::size_t slash = program.rfind('/', end - 1);
-    const std::string folder = program.substr(slash == std::string::npos ? 0 : slash + 1);
-    return folder.size() > 2 && folder[0] == '0' && folder[1] >= '1' && folder[1] <= '6' ? folder[1] - '0' : 0;
-}
-
 Target target_of(const std::string& word) {
-    if (word.find("{port}") != std::string::npos) return {0, "", words_of(word)};
-    const int chapter = chapter_of(word);
-    if (chapter == 0) refuse("'" + word + "' is none of the six, and has no {port}");
-    return {chapter, word, {}};
+    if (is_strangers(word)) return {0, word};
+    const std::string chapter = chapter_of(word);
+    if (chapter < "01-" || chapter > "07") refuse("'" + word + "' is none of the six, and has no {port}");
+    return {chapter[1] - '0', word};
 }
 
 Arguments parse(int argc, char* argv[]) {
@@ -120,10 +110,7 @@ void print(const std::string& name, const Table& table) {
 }
 
 std::string repeat_with(const std::string& program, const Target& target, const Fault& fault) {
-    std::string server = target.program;
-    for (const std::string& word : target.command) server += (server.empty() ? "'" : " ") + word;
-    if (target.chapter == 0) server += "'";
-    return program + " --only '" + fault.name() + "' " + server;
+    return program + " --only '" + fault.name() + "' '" + target.server + "'";
 }
 
 /// Tries the faults, a few side by side.
@@ -141,7 +128,7 @@ Table try_all(const std::string& program, const Target& target, const std::vecto
             if (outcome.verdict == Verdict::skipped) table.skipped = outcome.why;
             if (outcome.verdict != Verdict::failed) continue;
             table.failures.push_back(faults[i].name());
-            std::cout << target.name() << ", " << faults[i].name() << "\n    " << outcome.why
+            std::cout << target.server << ", " << faults[i].name() << "\n    " << outcome.why
                       << "\n    again: " << repeat_with(program, target, faults[i]) << std::endl;
         }
     };
@@ -170,16 +157,15 @@ int main(int argc, char* argv[]) {
     const Arguments arguments = parse(argc, argv);
     if (!any_chosen(arguments)) refuse("no fault has '" + arguments.only + "' in its name");
     limit_descriptors(RLIM_INFINITY);
-    std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
     Tally tally;
     for (const Target& target : arguments.targets) {
         const std::vector<Fault> faults = chosen(arguments, target);
         const auto start = Clock::now();
         const Table table = try_all(argv[0], target, faults, arguments.verbose);
-        if (!arguments.few) print(target.name(), table);
+        if (!arguments.few) print(target.server, table);
         tally.add(table.verdict(), Clock::now() - start,
                   text("faults: ", table.sum().tried(), " tried, ", table.sum().of(Verdict::not_reached),
-                       " not reached in the calls of ", target.name()),
+                       " not reached in the calls of ", target.server),
                   table.skipped.empty() ? "" : "skipped: " + table.skipped);
     }
     return tally.finish();

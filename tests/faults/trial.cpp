@@ -296,13 +296,8 @@ void stop_and_count(RunningServer& server, Injector& injector, const Fault& faul
     if (!fault.may_lose) expect_delivered(injector.bytes("read") - read, injector.bytes("write") - written, got);
 }
 
-std::unique_ptr<RunningServer> start(const Target& target, const Fault& fault) {
-    if (target.chapter == 0) return std::make_unique<RunningServer>(target.command, patience);
-    return std::make_unique<RunningServer>(target.program, fault.options);
-}
-
 TrialResult play_and_judge(const Target& target, const Fault& fault) {
-    const auto server = start(target, fault);
+    const auto server = start_server(target.server, fault.options);
     const bool by_turns = target.chapter == 1;
     const bool lasting = fault.when.ends_with("+");
     if (target.chapter == 0) { // what it opens with its first client, it may keep

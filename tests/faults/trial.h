@@ -2,17 +2,13 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "tests/faults/fault.h"
 
 /// The server that is tried.
 struct Target {
-    int chapter = 0;                  ///< 0: a stranger's
-    std::string program;              ///< one of the six
-    std::vector<std::string> command; ///< a stranger's, with the place for {port}
-
-    [[nodiscard]] std::string name() const { return chapter > 0 ? program : command.front(); }
+    int chapter = 0;    ///< 0: a stranger's
+    std::string server; ///< the program of one of the six, or a stranger's command with the place for {port}
 };
 
 enum class Verdict {

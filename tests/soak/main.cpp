@@ -109,11 +109,6 @@ struct Sum {
     std::size_t bytes = 0;
 };
 
-std::unique_ptr<RunningServer> start(const std::string& server) {
-    if (server.find("{port}") == std::string::npos) return std::make_unique<RunningServer>(server);
-    return std::make_unique<RunningServer>(words_of(server), patience);
-}
-
 /// Throws Failed at a wrong byte; or, unless the server was stopped, when someone who is through is not served.
 void judge(const Talker& one, bool stopped) {
     if (!one.wrong().empty()) throw Failed{"talked", "each client its own bytes", one.wrong()};
@@ -173,17 +168,17 @@ struct Again {
 
 /// Rounds until the time is over. Throws Failed; `again` is then what repeats it, mostly the round that failed.
 void soak(const std::string& server_name, const Arguments& arguments, Again& again, Sum& sum) {
-    const bool ours = server_name.find("{port}") == std::string::npos;
+    const bool ours = !is_strangers(server_name);
     const auto until = Clock::now() + std::chrono::duration<double>(arguments.seconds);
     // One server from the first round to the last, so that what it loses in each of them adds up.
-    const std::unique_ptr<RunningServer> server = start(server_name);
+    const std::unique_ptr<RunningServer> server = start_server(server_name);
     const Idle before = idle(server->pid());
     std::size_t memory = 0;
     for (std::uint64_t round = 0; round == 0 || Clock::now() < until; ++round) {
         const std::uint64_t seed = arguments.seed + round;
         again = {0, seed};
         if (ours && seed % 5 == 4) {
-            const std::unique_ptr<RunningServer> stopped = start(server_name);
+            const std::unique_ptr<RunningServer> stopped = start_server(server_name);
             play_round(*stopped, seed, true, sum);
             expect_good_end(*stopped);
             ++sum.stops;
@@ -224,7 +219,6 @@ void soak_and_say(const std::string& program, const std::string& server, const A
 
 int main(int argc, char* argv[]) {
     const Arguments arguments = parse(argc, argv);
-    std::signal(SIGPIPE, SIG_DFL); // the servers inherit this: who is to ignore SIGPIPE has to do it itself
     Tally tally;
     for (const std::string& server : arguments.servers) soak_and_say(argv[0], server, arguments, tally);
     return tally.finish();

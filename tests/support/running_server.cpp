@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "common/check.h"
 #include "tests/support/sockets.h"
@@ -92,4 +93,17 @@ RunningServer::RunningServer(const std::vector<std::string>& command, millisecon
                      what_is_wrong(process_, port_, start_limit)};
     }
     address_ = parse_address("127.0.0.1", port_).value();
+}
+
+bool is_strangers(const std::string& server) {
+    return server.find("{port}") != std::string::npos;
+}
+
+std::unique_ptr<RunningServer> start_server(const std::string& server, const std::vector<std::string>& more) {
+    if (is_strangers(server)) return std::make_unique<RunningServer>(words_of(server), long_enough);
+    return std::make_unique<RunningServer>(server, more);
+}
+
+std::string chapter_of(const std::string& program) {
+    return std::filesystem::path(program).parent_path().filename();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,3 +35,12 @@ class RunningServer {
     std::string listening_line_;
     Address address_;
 };
+
+/// Whether that is a stranger's server: "./mine --port {port}", and not "03-select-server/server".
+bool is_strangers(const std::string& server);
+
+/// Starts either of the two; `more` is for one of the six.
+std::unique_ptr<RunningServer> start_server(const std::string& server, const std::vector<std::string>& more = {});
+
+/// "03-select-server", the folder that the server is in.
+std::string chapter_of(const std::string& program);

@@ -18,7 +18,7 @@
 
 #include "common/check.h"
 #include "common/descriptor_limit.h"
-#include "tests/support/failed.h"
+#include "tests/support/running_server.h"
 #include "tests/tools/demo/scene.h"
 #include "tests/tools/demo/table.h"
 
@@ -101,16 +101,10 @@ void explain(Row& row) {
     for (const std::string& surprise : surprises(*row.scene, *design)) row.remarks.push_back(surprise);
 }
 
-/// "03-select-server" of "03-select-server/server".
-std::string folder(const std::string& program) {
-    const std::string path = program.substr(0, program.rfind('/'));
-    return path.substr(path.rfind('/') + 1);
-}
-
 /// Plays the scene against one server, and says meanwhile how far it is.
 Row measure(const std::string& program, std::size_t crowd) {
     const auto start = Clock::now();
-    Row row{folder(program), {}, "", {}};
+    Row row{chapter_of(program), {}, "", {}};
     std::cout << std::left << std::setw(22) << row.server << std::flush;
     try {
         check(access(program.c_str(), X_OK), "access", program);

@@ -19,11 +19,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// "03-select-server", the folder that the server is in.
-std::string chapter_of(const std::string& server) {
-    return fs::path(server).parent_path().filename();
-}
-
 void write_file(const fs::path& path, const std::string& content) {
     fs::create_directories(path.parent_path());
     std::ofstream file(path);
