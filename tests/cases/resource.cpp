@@ -18,6 +18,7 @@
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
 #include "tests/support/idle.h"
+#include "tests/support/talker.h"
 
 namespace {
 
@@ -84,37 +85,21 @@ void nothing_lost_after_a_stall(Subject& subject) {
 
 /// They send before they read, and their way back is narrow; so each of them has a rest in the server for a while.
 void five_stalls(Subject& subject) {
-    const std::string did = "5 clients sent 1 MiB each, closed their writing side, then read by turns";
-    struct Stalled {
-        Client client;
-        std::string data;
-        std::string back;
-        bool ended;
-    };
     subject.start();
-    std::vector<Stalled> all;
-    for (unsigned i = 0; i < 5; ++i)
-        all.push_back({subject.connect(4096, 536), random_bytes(1 << 20, 20 + i), "", false});
-    for (Stalled& one : all) {
-        one.client.send(one.data);
-        one.client.finish_sending();
+    std::vector<Talker> all;
+    for (unsigned i = 0; i < 5; ++i) {
+        all.emplace_back(subject.endpoint(), Role{.name = text("client ", i),
+                                                  .data = random_bytes(1 << 20, 20 + i),
+                                                  .reads_late = true,
+                                                  .end = Role::End::half_closes,
+                                                  .receive_buffer = 4096,
+                                                  .segment = 536});
     }
-    while (!std::all_of(all.begin(), all.end(), [](const Stalled& one) { return one.ended; })) {
-        std::vector<pollfd> readable;
-        readable.reserve(all.size());
-        for (const Stalled& one : all) readable.push_back({one.ended ? -1 : one.client.fd(), POLLIN, 0});
-        if (poll(readable.data(), readable.size(), static_cast<int>(subject.patience().count())) == 0) {
-            throw Failed{did, "all that they sent", text("nothing more in ", subject.patience().count(), " ms")};
-        }
-        for (std::size_t i = 0; i < all.size(); ++i) {
-            if (readable[i].revents == 0) continue;
-            const std::string piece = all[i].client.receive_some(1 << 16);
-            all[i].back += piece;
-            all[i].ended = piece.empty();
-        }
-    }
-    for (const Stalled& one : all) {
-        expect(one.back == one.data, did, "that each gets what it has sent itself", difference(one.data, one.back));
+    play(all, subject.patience());
+    for (const Talker& one : all) {
+        expect(one.served() && one.wrong().empty(),
+               "5 clients sent 1 MiB each, closed their writing side, then read by turns",
+               "that each gets what it has sent itself", one.wrong().empty() ? one.story() : one.wrong());
     }
 }
 

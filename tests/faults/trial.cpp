@@ -98,35 +98,21 @@ class Injector {
     AttachedStrace strace_;
 };
 
-std::vector<Role> write_conversation() {
-    std::vector<Role> roles;
-    const auto add = [&](const char* name, std::size_t size, Role::End end) -> Role& {
-        Role role;
-        role.name = name;
-        role.data = random_bytes(size, roles.size() + 1);
-        role.end = end;
-        roles.push_back(role);
-        return roles.back();
-    };
-    Role& small = add("lines by turns", 40, Role::End::closes);
-    small.piece = small.ahead = 8;
-    Role& other = add("other lines by turns", 60, Role::End::closes);
-    other.piece = other.ahead = 10;
-    Role& late = add("a megabyte before it reads", 1 << 20, Role::End::closes);
-    late.reads_late = true;
-    late.receive_buffer = 4096;
-    late.segment = 536;
-    add("half a megabyte, then the end of data", 1 << 19, Role::End::half_closes);
-    Role& leaves = add("leaves", 200000, Role::End::leaves);
-    leaves.leaves_after = 1000;
-    Role& resets = add("resets", 200000, Role::End::resets);
-    resets.leaves_after = 1000;
-    return roles;
-}
-
 /// Those who talk while the fault comes.
 const std::vector<Role>& conversation() {
-    static const std::vector<Role> roles = write_conversation();
+    using enum Role::End;
+    static const std::vector<Role> roles = {
+        {.name = "lines by turns", .data = random_bytes(40, 1), .piece = 8, .ahead = 8},
+        {.name = "other lines by turns", .data = random_bytes(60, 2), .piece = 10, .ahead = 10},
+        {.name = "a megabyte before it reads",
+         .data = random_bytes(1 << 20, 3),
+         .reads_late = true,
+         .receive_buffer = 4096,
+         .segment = 536},
+        {.name = "half a megabyte, then the end of data", .data = random_bytes(1 << 19, 4), .end = half_closes},
+        {.name = "leaves", .data = random_bytes(200000, 5), .end = leaves, .leaves_after = 1000},
+        {.name = "resets", .data = random_bytes(200000, 6), .end = resets, .leaves_after = 1000},
+    };
     return roles;
 }
 
@@ -166,10 +152,7 @@ Result talk(const Endpoint& server, const std::vector<Role>& roles, bool by_turn
 }
 
 Role line(const std::string& name) {
-    Role role;
-    role.name = name;
-    role.data = "and a late one\n";
-    return role;
+    return {.name = name, .data = "and a late one\n"};
 }
 
 /// Throws Failed unless the clients got all that the server has read.
@@ -181,13 +164,11 @@ void expect_delivered(std::size_t read, std::size_t written, std::size_t got) {
 
 /// SIGTERM while a client has not taken all its data. Gives how much that client got.
 std::size_t stop_in_the_middle(RunningServer& server) {
-    Role role;
-    role.name = "still there at the stop";
-    static const std::string data = random_bytes(8 << 20, 77);
-    role.data = data;
-    role.reads_late = true;
-    role.receive_buffer = 4096;
-    role.segment = 536;
+    static const Role role{.name = "still there at the stop",
+                           .data = random_bytes(8 << 20, 77),
+                           .reads_late = true,
+                           .receive_buffer = 4096,
+                           .segment = 536};
     std::vector<Talker> last;
     last.emplace_back(server.endpoint(), role);
     bool told = false;

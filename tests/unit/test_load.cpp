@@ -98,17 +98,13 @@ bool contains(const std::string& all, const std::string& part) {
 
 TEST_CASE("Load: finds nothing wrong with a right server") {
     CHECK(verdict(Server(3, unchanged)) == "all right");
-    LoadOptions streaming;
-    streaming.message = 3000;
-    streaming.in_flight = 4;
+    const LoadOptions streaming{.message = 3000, .in_flight = 4};
     CHECK(verdict(Server(3, unchanged), streaming) == "all right");
 }
 
 TEST_CASE("Load: counts the messages, and a latency for each") {
     const Server server(5, unchanged);
-    LoadOptions options;
-    options.connections = 3;
-    options.idle = 2;
+    const LoadOptions options{.connections = 3, .idle = 2};
     Load load(server.address(), options);
     const LoadResult result = load.run_count(200);
     CHECK(result.messages == 200);
@@ -119,9 +115,7 @@ TEST_CASE("Load: counts the messages, and a latency for each") {
 
 TEST_CASE("Load: with a rate sends so many, and no more") {
     const Server server(3, unchanged);
-    LoadOptions options;
-    options.connections = 3;
-    options.rate = 1000;
+    const LoadOptions options{.connections = 3, .rate = 1000};
     Load load(server.address(), options);
     const LoadResult result = load.run_for(0.1);
     CHECK(result.messages > 10);
@@ -139,9 +133,7 @@ TEST_CASE("Load: with a rate a server that halts delays all messages that were d
         }
         return piece;
     });
-    LoadOptions options;
-    options.connections = 1;
-    options.rate = 1000;
+    const LoadOptions options{.connections = 1, .rate = 1000};
     Load load(server.address(), options);
     const LoadResult result = load.run_for(0.6);
     load.finish();
@@ -150,9 +142,7 @@ TEST_CASE("Load: with a rate a server that halts delays all messages that were d
 
 TEST_CASE("Load: makes a new connection for each message when told to") {
     const Server server(50, unchanged);
-    LoadOptions options;
-    options.connections = 3;
-    options.churn = true;
+    const LoadOptions options{.connections = 3, .churn = true};
     Load load(server.address(), options);
     CHECK(load.run_count(50).messages == 50);
     load.finish();
@@ -229,10 +219,7 @@ std::string verdict_after(const std::function<void(Fd& idle, Fd& active)>& fault
     });
     std::string said = "all right";
     try {
-        LoadOptions options;
-        options.connections = 1;
-        options.idle = 1;
-        options.patience = milliseconds(300);
+        const LoadOptions options{.connections = 1, .idle = 1, .patience = milliseconds(300)};
         Load load(address, options);
         load.run_count(9);
         load.run_count(1);

@@ -26,19 +26,14 @@ struct Workload {
 };
 
 std::vector<Workload> workloads() {
-    const auto load = [](std::size_t connections, std::size_t message, std::size_t in_flight) {
-        LoadOptions options;
-        options.connections = connections;
-        options.message = message;
-        options.in_flight = in_flight;
-        return options;
-    };
     return {
-        {"ping-pong of 64 bytes, 1 client", load(1, 64, 1)},
-        {"ping-pong of 64 bytes, 100 clients", load(100, 64, 1)},
-        {"ping-pong of 64 bytes, 1,000 clients", load(1000, 64, 1)},
-        {"streaming, 16 clients, 8 messages of 4 KiB on their way", load(16, 4096, 8)},
-        {"streaming, 16 clients, 4 messages of 64 KiB on their way", load(16, 65536, 4)},
+        {"ping-pong of 64 bytes, 1 client", {.connections = 1, .message = 64, .in_flight = 1}},
+        {"ping-pong of 64 bytes, 100 clients", {.connections = 100, .message = 64, .in_flight = 1}},
+        {"ping-pong of 64 bytes, 1,000 clients", {.connections = 1000, .message = 64, .in_flight = 1}},
+        {"streaming, 16 clients, 8 messages of 4 KiB on their way",
+         {.connections = 16, .message = 4096, .in_flight = 8}},
+        {"streaming, 16 clients, 4 messages of 64 KiB on their way",
+         {.connections = 16, .message = 65536, .in_flight = 4}},
     };
 }
 
@@ -145,8 +140,7 @@ void Bench::run_rounds() {
 }
 
 void Bench::count_costs_of(const Subject& subject, std::ostream& csv) {
-    LoadOptions load;
-    load.connections = std::min<std::size_t>(100, subject.most_clients);
+    const LoadOptions load{.connections = std::min<std::size_t>(100, subject.most_clients)};
     Costs& costs = costs_[subject.name];
     const auto count = [&](const std::string& what, const std::function<double()>& task, std::optional<double>& value) {
         if (interrupted) return;

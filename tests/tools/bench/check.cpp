@@ -18,18 +18,14 @@ struct Bound {
     std::function<double(const Subject&)> count;
 };
 
-LoadOptions ping_pong() {
-    LoadOptions load;
-    load.connections = 100;
-    return load;
-}
+const LoadOptions ping_pong{.connections = 100};
 
 double calls(const Subject& subject) {
-    return system_calls_per_message(subject, ping_pong(), 3000);
+    return system_calls_per_message(subject, ping_pong, 3000);
 }
 
 double user_instructions(const Subject& subject) {
-    return instructions_per_message(subject, ping_pong(), 1000);
+    return instructions_per_message(subject, ping_pong, 1000);
 }
 
 double user_memory(const Subject& subject) {

@@ -133,14 +133,10 @@ double instructions_per_message(const Subject& subject, const LoadOptions& load,
 
 ConnectionMemory memory_per_connection(const Subject& subject, std::size_t few, std::size_t many) {
     const RunningServer server(subject.program, subject.options);
-    LoadOptions options;
-    options.connections = 0;
-    options.idle = few;
-    const Load first(server.endpoint().address, options);
+    const Load first(server.endpoint().address, {.connections = 0, .idle = few});
     const double user = static_cast<double>(private_memory(server.pid()));
     const double kernel = kernel_memory();
-    options.idle = many - few;
-    const Load more(server.endpoint().address, options);
+    const Load more(server.endpoint().address, {.connections = 0, .idle = many - few});
     const auto count = static_cast<double>(many - few);
     return {(static_cast<double>(private_memory(server.pid())) - user) / count, (kernel_memory() - kernel) / count};
 }

@@ -21,7 +21,7 @@ struct Point {
     std::string x;
     Subject subject;
     LoadOptions load;
-    std::vector<double> per_second, cpu, p50, p99;
+    std::vector<double> per_second{}, cpu{}, p50{}, p99{};
 };
 
 class Sweeps {
@@ -103,10 +103,7 @@ void Sweeps::idle_connections() {
     for (const std::size_t idle : std::initializer_list<std::size_t>{10, 100, 300, 600, 900, 3000, 10000, 19000}) {
         for (const Subject& subject : those({"03 select", "04 non-blocking", "05 epoll", "06 threads", "libevent",
                                              "libuv", "Boost.Asio", "bare epoll loop"})) {
-            LoadOptions load;
-            load.connections = 10;
-            load.idle = idle;
-            points.push_back({text(idle), subject, load, {}, {}, {}, {}});
+            points.push_back({text(idle), subject, {.connections = 10, .idle = idle}});
         }
     }
     measure_all("a-idle.csv", "idle", points);
@@ -119,9 +116,7 @@ void Sweeps::active_clients() {
         for (const auto& [name, subject] : subjects_) {
             // So many processes or threads are not a measurement but an accident.
             if (clients > 1000 && (name == "02 fork" || name == "thread per client")) continue;
-            LoadOptions load;
-            load.connections = clients;
-            points.push_back({text(clients), subject, load, {}, {}, {}, {}});
+            points.push_back({text(clients), subject, {.connections = clients}});
         }
     }
     measure_all("b-clients.csv", "clients", points);
@@ -144,18 +139,17 @@ void Sweeps::memory() {
 /// d. A request that takes a millisecond, 64 clients.
 void Sweeps::slow_requests() {
     std::vector<Point> points;
-    LoadOptions load;
-    load.connections = 64;
+    const LoadOptions load{.connections = 64};
     if (subjects_.contains("05 epoll")) {
         Subject one = subjects_.at("05 epoll");
         one.options = {"--think", "1"};
-        points.push_back({"1", one, load, {}, {}, {}, {}});
+        points.push_back({"1", one, load});
     }
     for (const char* workers : {"1", "2", "4", "8", "16", "32"}) {
         if (!subjects_.contains("06 threads")) break;
         Subject many = subjects_.at("06 threads");
         many.options = {"--think", "1", "--read-workers", workers};
-        points.push_back({workers, many, load, {}, {}, {}, {}});
+        points.push_back({workers, many, load});
     }
     measure_all("d-think.csv", "workers", points);
 }
@@ -164,10 +158,8 @@ void Sweeps::slow_requests() {
 void Sweeps::connections_a_second() {
     std::vector<Point> points;
     for (const auto& [name, subject] : subjects_) {
-        LoadOptions load;
-        load.connections = std::min<std::size_t>(20, subject.most_clients);
-        load.churn = true;
-        points.push_back({text(load.connections), subject, load, {}, {}, {}, {}});
+        const std::size_t clients = std::min<std::size_t>(20, subject.most_clients);
+        points.push_back({text(clients), subject, {.connections = clients, .churn = true}});
     }
     measure_all("f-connections.csv", "clients", points);
 }
