@@ -24,26 +24,19 @@
 
 namespace {
 
-struct Output {
-    Ended ended;
-    std::string out;
-    std::string errors;
-};
-
 /// Runs the server's program to its end. `before_exec`: see Launch.
-Output run(Subject& subject, const std::vector<std::string>& arguments, const std::function<void()>& before_exec = {}) {
+Outcome run(Subject& subject, const std::vector<std::string>& arguments,
+            const std::function<void()>& before_exec = {}) {
     std::vector<std::string> command{subject.program()};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    Process process({command, before_exec, true});
-    Output output;
-    while (const auto line = process.read_line(milliseconds(10000))) output.out += *line + "\n";
-    const auto ended = process.wait(milliseconds(10000));
-    std::string words = "ran it with";
-    for (const std::string& argument : arguments) words += " '" + argument + "'";
-    expect(ended.has_value(), words, "that it ends", "it runs");
-    output.ended = *ended;
-    output.errors = process.standard_error();
-    return output;
+    return Process({command, before_exec}).outcome(milliseconds(10000));
+}
+
+/// Throws Failed unless it has ended so, with one line on standard error.
+void expect_complaint(const Outcome& outcome, const std::string& ended, const std::string& did) {
+    expect(outcome.ended == ended, did, ended, outcome.ended);
+    expect(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1, did, "one line on standard error",
+           "'" + outcome.err + "'");
 }
 
 void wrong_options(Subject& subject) {
@@ -79,26 +72,23 @@ void wrong_options(Subject& subject) {
         {"--host", "fe80::1%nosuch"},
     };
     for (const auto& arguments : wrong) {
-        const Output output = run(subject, arguments);
+        const Outcome outcome = run(subject, arguments);
         std::string words = "ran it with";
         for (const std::string& argument : arguments) words += " '" + argument + "'";
         const bool surplus = std::count(arguments.begin(), arguments.end(), "surplus") > 0;
         const std::string name = surplus ? "surplus" : arguments[0].substr(0, arguments[0].find('='));
-        expect(!output.ended.by_signal && output.ended.value == 2, words, "exit status 2", to_string(output.ended));
-        expect(std::count(output.errors.begin(), output.errors.end(), '\n') == 1, words, "one line on standard error",
-               "'" + output.errors + "'");
-        expect(output.errors.find(name) != std::string::npos, words, "a message that names " + name, output.errors);
-        expect(output.out.empty(), words, "nothing on standard output", output.out);
+        expect_complaint(outcome, "exit status 2", words);
+        expect(outcome.err.find(name) != std::string::npos, words, "a message that names " + name, outcome.err);
+        expect(outcome.out.empty(), words, "nothing on standard output", outcome.out);
     }
 }
 
 void help(Subject& subject) {
-    const Output output = run(subject, {"--help"});
-    expect(!output.ended.by_signal && output.ended.value == 0, "ran it with --help", "exit status 0",
-           to_string(output.ended));
+    const Outcome outcome = run(subject, {"--help"});
+    expect(outcome.ended == "exit status 0", "ran it with --help", "exit status 0", outcome.ended);
     for (const char* option : {"--host", "--port", "--backlog", "--think", "--verbose", "--help"}) {
-        expect(output.out.find(option) != std::string::npos, "ran it with --help", text("a line about ", option),
-               output.out);
+        expect(outcome.out.find(option) != std::string::npos, "ran it with --help", text("a line about ", option),
+               outcome.out);
     }
 }
 
@@ -109,15 +99,12 @@ void full_standard_output() {
 
 void output_that_cannot_be_written(Subject& subject) {
     for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--port", "0"}, {"--help"}}) {
-        const Output output = run(subject, arguments, full_standard_output);
-        const std::string did = "ran it with " + arguments[0] + " >/dev/full";
-        expect(!output.ended.by_signal && output.ended.value == 1, did, "exit status 1", to_string(output.ended));
-        expect(std::count(output.errors.begin(), output.errors.end(), '\n') == 1, did, "one line on standard error",
-               "'" + output.errors + "'");
+        expect_complaint(run(subject, arguments, full_standard_output), "exit status 1",
+                         "ran it with " + arguments[0] + " >/dev/full");
     }
-    const Output closed = run(subject, {"--help"}, [] { close(STDOUT_FILENO); });
-    expect(!closed.ended.by_signal && closed.ended.value == 0 && closed.errors.empty(), "ran it with --help >&-",
-           "exit status 0, and nothing on standard error", to_string(closed.ended) + ", '" + closed.errors + "'");
+    const Outcome closed = run(subject, {"--help"}, [] { close(STDOUT_FILENO); });
+    expect(closed.ended == "exit status 0" && closed.err.empty(), "ran it with --help >&-",
+           "exit status 0, and nothing on standard error", closed.ended + ", '" + closed.err + "'");
 }
 
 /// Some supervisors start programs with descriptors 0, 1 and 2 closed. The next sockets would get these numbers.
@@ -209,12 +196,10 @@ void ipv6_addresses(Subject& subject) {
 void address_taken(Subject& subject) {
     subject.start();
     const std::string where = subject.server().listening_line().substr(std::string("listening on ").size());
-    const Output output = run(subject, {"--port", where.substr(where.rfind(':') + 1)});
-    expect(!output.ended.by_signal && output.ended.value == 1, "started it twice on the same port", "exit status 1",
-           to_string(output.ended));
+    const Outcome outcome = run(subject, {"--port", subject.server().port()});
     const std::string message = "bind " + where + ": Address already in use\n";
-    expect(output.errors == message, "started it twice on the same port", "'" + message + "'",
-           "'" + output.errors + "'");
+    expect(outcome.ended == "exit status 1" && outcome.err == message, "started it twice on the same port",
+           "exit status 1, '" + message + "'", outcome.ended + ", '" + outcome.err + "'");
 }
 
 void the_port_asked_for(Subject& subject) {
@@ -222,7 +207,7 @@ void the_port_asked_for(Subject& subject) {
     for (int i = 0; i < 2; ++i) {
         subject.start();
         const std::string line = subject.server().listening_line();
-        const std::string port = line.substr(line.rfind(':') + 1);
+        const std::string port = subject.server().port();
         subject.start({"--port", port});
         expect(subject.server().listening_line() == line, "started it with --port " + port, "'" + line + "'",
                "'" + subject.server().listening_line() + "'");

@@ -314,7 +314,7 @@ void sigquit(Subject& subject) {
     const auto ended = server.process().wait(soon);
     expect(ended && ended->by_signal && ended->value == SIGQUIT, "the server got SIGTERM and then SIGQUIT",
            "that SIGQUIT ends it", ended ? to_string(*ended) : "it still runs");
-    const auto gone = [&] { return process_state(processes.back()) == '-' || process_state(processes.back()) == 'Z'; };
+    const auto gone = [&] { return has_ended(processes.back()); };
     expect(eventually(gone, soon), "the server has ended", "that none of its processes is left",
            text("process ", processes.back(), " runs on"));
 }
@@ -416,16 +416,15 @@ void killed(Subject& subject) {
     server.process().signal(SIGKILL);
     server.process().wait(soon);
     for (const pid_t pid : processes) {
-        expect(eventually([&] { return process_state(pid) == '-' || process_state(pid) == 'Z'; }, soon),
-               "the server was killed (SIGKILL)", "that none of its processes runs on", text("process ", pid, " does"));
+        expect(eventually([&] { return has_ended(pid); }, soon), "the server was killed (SIGKILL)",
+               "that none of its processes runs on", text("process ", pid, " does"));
     }
     expect(client.receive_rest().empty(), "was connected when the server was killed", "the end", "data");
 }
 
 void same_port_again(Subject& subject) {
     subject.start();
-    const std::string line = subject.server().listening_line();
-    const std::string port = line.substr(line.rfind(':') + 1);
+    const std::string port = subject.server().port();
     {
         Client client = subject.connect();
         client.expect_echo("hello\n");

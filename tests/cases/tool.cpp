@@ -12,15 +12,11 @@ namespace {
 void talk_through(Subject& subject, const std::string& program, const std::string& command) {
     if (!installed(program)) throw Skipped{program + " is not installed"};
     subject.start();
-    const std::string line = subject.server().listening_line();
-    const std::string script = "HOST=127.0.0.1 PORT=" + line.substr(line.rfind(':') + 1) + "; " + command;
-    Process client({{"bash", "-c", script}, {}, true});
-    std::string back;
+    const std::string script = "HOST=127.0.0.1 PORT=" + subject.server().port() + "; " + command;
     // The program itself may take long to start on a busy machine.
-    while (const auto got = client.read_line(milliseconds(60000))) back += *got + "\n";
-    const std::string expected = "hello\nhow are you\n";
-    expect(back == expected, "ran " + command, "both lines back",
-           "'" + back + "'; its standard error: '" + client.standard_error() + "'");
+    const Outcome client = Process({{"bash", "-c", script}}).outcome(milliseconds(60000));
+    expect(client.out == "hello\nhow are you\n", "ran " + command, "both lines back",
+           "'" + client.out + "'; its standard error: '" + client.err + "'");
 }
 
 void netcat(Subject& subject) {
@@ -50,9 +46,8 @@ void python(Subject& subject) {
 /// The Makefile has the compiler add these, where they cost next to nothing.
 void hardened(Subject& subject) {
     if (!installed("readelf")) throw Skipped{"readelf (binutils) is not installed"};
-    Process readelf({{"readelf", "-W", "-h", "-l", "-d", "--dyn-syms", subject.program()}, {}, true});
-    std::string all;
-    while (const auto line = readelf.read_line(subject.patience())) all += *line + "\n";
+    const std::string all =
+        Process({{"readelf", "-W", "-h", "-l", "-d", "--dyn-syms", subject.program()}}).outcome(subject.patience()).out;
     for (const auto& [sign, meaning] : {std::pair{"DYN (", "a position-independent program (-pie)"},
                                         {"GNU_RELRO", "relocations that are read-only afterwards (-z relro)"},
                                         {"BIND_NOW", "all of them, from the start (-z now)"},

@@ -73,10 +73,9 @@ Finding s2_bind(const Chapter& chapter) {
     const std::uint16_t server_port = port_of(endpoint.address);
     const std::string port = std::to_string(server_port);
 
-    Process second({{chapter.program, "--port", port}});
-    const auto ended = second.wait(long_enough);
-    const bool refused = ended && ended->value == 1 &&
-                         second.standard_error() == "bind 127.0.0.1:" + port + ": Address already in use\n";
+    const Outcome second = Process({{chapter.program, "--port", port}}).outcome();
+    const bool refused =
+        second.ended == "exit status 1" && second.err == "bind 127.0.0.1:" + port + ": Address already in use\n";
 
     // Who closes first has the connection in TIME_WAIT for a minute: here it is the server.
     Client client(endpoint);

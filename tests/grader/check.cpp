@@ -70,12 +70,7 @@ void clean_up(Subject& subject) {
     if (process.printed() > (1 << 20)) floods = true;
     // Its children may take a moment to see that their clients have gone.
     const std::vector<pid_t> children = process_tree(process.pid());
-    const auto have_ended = [&] {
-        return std::all_of(children.begin(), children.end(), [](pid_t pid) {
-            const char state = process_state(pid);
-            return state == '-' || state == 'Z';
-        });
-    };
+    const auto have_ended = [&] { return std::all_of(children.begin(), children.end(), has_ended); };
     static_cast<void>(eventually(have_ended, milliseconds(500))); // those that have not are killed below
     subject.end();
     for (const pid_t pid : process_tree(getpid())) {

@@ -6,13 +6,6 @@
 
 #include "tests/support/process.h"
 
-/// What a child has left behind.
-struct Outcome {
-    std::string ended; ///< "exit status 0", "ended by signal Terminated"; or that it was still running after 20 s
-    std::string out;   ///< what it wrote to standard output
-    std::string err;   ///< and to standard error
-};
-
 /// A forked child that runs a function and exits with 0 when it returns; with 125 when it throws. Signals do what they
 /// do by default. Catch's assertions do not count in there: let it print what it finds. It does not outlive this
 /// object. Have no other threads when it starts.

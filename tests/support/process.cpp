@@ -16,6 +16,7 @@
 #include <cstring>
 #include <iostream>
 #include <sstream>
+#include <utility>
 
 #include "common/check.h"
 
@@ -142,6 +143,14 @@ std::optional<std::string> Process::read_line(milliseconds time) {
         if (count == 0 || (count < 0 && errno != EINTR)) return std::nullopt;
         if (count > 0) unread_.append(piece.data(), static_cast<std::size_t>(count));
     }
+}
+
+Outcome Process::outcome(milliseconds time) {
+    std::string out;
+    while (const auto line = read_line(time)) out += *line + "\n";
+    out += std::exchange(unread_, "");
+    const auto ended = wait(time);
+    return {ended ? to_string(*ended) : "still running", out, standard_error()};
 }
 
 std::string Process::standard_error() const {

@@ -25,6 +25,13 @@ struct Ended {
 };
 std::string to_string(const Ended& ended);
 
+/// What a process has left behind.
+struct Outcome {
+    std::string ended; ///< "exit status 0", "ended by signal Terminated"; or that it was still running
+    std::string out;   ///< what it wrote to standard output
+    std::string err;   ///< and to standard error
+};
+
 /// How to start a process.
 struct Launch {
     std::vector<std::string> command;
@@ -72,6 +79,8 @@ class Process {
 
     /// How it ended; nothing when it still runs after `time`.
     std::optional<Ended> wait(milliseconds time);
+    /// Reads what it prints, and waits for its end, both for so long at most.
+    Outcome outcome(milliseconds time = long_enough);
     [[nodiscard]] bool running() { return !wait(milliseconds(0)).has_value(); }
 
   private:

@@ -95,6 +95,10 @@ RunningServer::RunningServer(const std::vector<std::string>& command, millisecon
     address_ = parse_address("127.0.0.1", port_).value();
 }
 
+std::string RunningServer::port() const {
+    return std::to_string(port_of(address_));
+}
+
 bool is_strangers(const std::string& server) {
     return server.find("{port}") != std::string::npos;
 }

@@ -25,6 +25,7 @@ class RunningServer {
 
     /// Where to connect to, for clients with this patience.
     [[nodiscard]] Endpoint endpoint(milliseconds patience = long_enough) const { return {address_, patience}; }
+    [[nodiscard]] std::string port() const;
     [[nodiscard]] const std::string& listening_line() const { return listening_line_; }
     Process& process() { return process_; }
     [[nodiscard]] pid_t pid() const { return process_.pid(); }

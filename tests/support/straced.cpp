@@ -22,11 +22,10 @@ RunningServer start(const MemoryFile& record, std::vector<std::string> options, 
 
 const std::string& why_no_strace() {
     static const std::string why = [] {
-        Process strace({{"strace", "-o", "/dev/null", "true"}});
-        const auto ended = strace.wait(long_enough);
-        if (ended && !ended->by_signal && ended->value == 0) return std::string();
-        if (ended && !ended->by_signal && ended->value == 127) return std::string("strace is not installed");
-        const std::string said = strace.standard_error();
+        const Outcome strace = Process({{"strace", "-o", "/dev/null", "true"}}).outcome();
+        if (strace.ended == "exit status 0") return std::string();
+        if (strace.ended == "exit status 127") return std::string("strace is not installed");
+        const std::string said = strace.err;
         return "strace may not trace here: " + said.substr(0, said.find('\n'));
     }();
     return why;

@@ -80,11 +80,8 @@ Fd named_pipe(const fs::path& path) {
 
 Place::Place() {
     fs::create_directories(folder() / "tmp");
-    Process copying({{"bash", "-c", copy, "copy", project()}});
-    const auto ended = copying.wait(milliseconds(60000));
-    if (!ended || ended->by_signal || ended->value != 0) {
-        throw std::runtime_error("copying the project: " + copying.standard_error());
-    }
+    const Outcome copying = Process({{"bash", "-c", copy, "copy", project()}}).outcome(milliseconds(60000));
+    if (copying.ended != "exit status 0") throw std::runtime_error("copying the project: " + copying.err);
 }
 
 /// Of four digits, like those on the pages, so that what shows their length is the same. No port twice in this process.
