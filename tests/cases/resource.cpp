@@ -95,11 +95,12 @@ void five_stalls(Subject& subject) {
                                                   .receive_buffer = 4096,
                                                   .segment = 536});
     }
-    play(all, subject.patience());
+    const bool all_move = play(all, subject.patience());
+    const std::string stuck = all_move ? "" : text("; nothing more in ", subject.patience().count(), " ms");
     for (const Talker& one : all) {
         expect(one.served() && one.wrong().empty(),
                "5 clients sent 1 MiB each, closed their writing side, then read by turns",
-               "that each gets what it has sent itself", one.wrong().empty() ? one.story() : one.wrong());
+               "that each gets what it has sent itself", one.wrong().empty() ? one.story() + stuck : one.wrong());
     }
 }
 
