@@ -45,8 +45,7 @@ void half_close_slow_reader(Subject& subject) {
     const std::string data = random_bytes(3 << 20, 4);
     const std::size_t sent = client.send_until_stuck(data);
     client.finish_sending();
-    std::string expected;
-    while (expected.size() < sent) expected += data.substr(0, sent - expected.size());
+    const std::string expected = repeated(data, sent);
     const std::string back = client.receive_all();
     expect(back == expected, text("sent ", sent, " bytes until there was no room, closed its writing side, then read"),
            "all of them, then the end of data", difference(expected, back));

@@ -80,31 +80,29 @@ void sigint(Subject& subject) {
 
 /// Whether the server has read all that the client has sent: nothing is on its way, and nothing in the receive queue of
 /// the server's end.
-bool is_read(const Subject& subject, const Client& client) {
-    return client.unacknowledged() == 0 && server_end(subject.endpoint(), client).receive_queue == 0;
+bool is_read(const Client& client) {
+    return client.unacknowledged() == 0 && server_end(client).receive_queue == 0;
 }
 
 /// A client that has sent until there was no room, and reads nothing. The server has read a part of it.
 struct Deaf {
     explicit Deaf(const Endpoint& to, milliseconds quiet = milliseconds(200))
-        : server(to), client(to, 4096), sent(client.send_until_stuck(data, quiet)), read(read_so_far()) {}
+        : client(to, 4096), sent(client.send_until_stuck(data, quiet)), read(read_so_far()) {}
 
     [[nodiscard]] std::size_t read_so_far() const {
-        return sent - client.unacknowledged() - server_end(server, client).receive_queue;
+        return sent - client.unacknowledged() - server_end(client).receive_queue;
     }
 
     /// Reads to the end now. Throws Failed unless that is all that the server had read when `did`.
     void expect_all(const std::string& did) {
         const std::string back = client.receive_rest();
-        std::string expected;
-        while (expected.size() < back.size()) expected += data.substr(0, back.size() - expected.size());
+        const std::string expected = repeated(data, back.size());
         expect(back.size() >= read && back == expected,
                text("sent ", sent, " bytes without reading, of which the server had read ", read, " when ", did,
                     "; then read to the end"),
                "all that the server had read", text(back.size(), " bytes, ", difference(expected, back)));
     }
 
-    Endpoint server;
     std::string data = random_bytes(1 << 20, 11);
     Client client;
     std::size_t sent;
@@ -133,10 +131,10 @@ void delivers_what_it_has_written(Subject& subject) {
     std::string data;
     // Piece by piece, until some 20 KiB wait there. How much there is room for depends on the size of the packets.
     constexpr std::size_t enough = 20000;
-    while (data.size() < source.size() && server_end(subject.endpoint(), client).send_queue < enough) {
+    while (data.size() < source.size() && server_end(client).send_queue < enough) {
         data = source.substr(0, data.size() + 4096);
         client.send(std::string_view(data).substr(data.size() - 4096));
-        wait_until("that it reads on", [&] { return is_read(subject, client); });
+        wait_until("that it reads on", [&] { return is_read(client); });
     }
     server.process().signal(SIGTERM);
     server.process().wait(milliseconds(200)); // it shall not end now; if it does, the byte comes after that
@@ -157,7 +155,7 @@ void delivers_what_it_thinks_about(Subject& subject) {
     RunningServer& server = subject.start({"--think", "300"});
     Client client = subject.connect();
     client.send("a hard question\n");
-    wait_until("that it reads the question", [&] { return is_read(subject, client); });
+    wait_until("that it reads the question", [&] { return is_read(client); });
     server.process().signal(SIGTERM);
     const std::string back = client.receive_rest();
     expect(back == "a hard question\n", "asked, and before the answer the server got SIGTERM",

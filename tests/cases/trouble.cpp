@@ -130,8 +130,7 @@ void stopped_while_it_writes(Subject& subject) {
     }
     client.finish_sending();
     const std::string back = client.receive_all();
-    std::string expected;
-    while (expected.size() < sent) expected += data.substr(0, sent - expected.size());
+    const std::string expected = repeated(data, sent);
     expect(back == expected,
            text("sent ", sent, " bytes until there was no room; the server was stopped and continued; then read"),
            "all of them, then the end of data", difference(expected, back));
@@ -173,7 +172,7 @@ void urgent(Subject& subject) {
 
 /// The server's end of the client's connection.
 Descriptor descriptor_for(const Subject& subject, const Client& client) {
-    return find_descriptor(subject.server().pid(), server_end(subject.endpoint(), client).inode);
+    return find_descriptor(subject.server().pid(), server_end(client).inode);
 }
 
 /// As debuggers and monitoring agents have it. While there is a copy, close does not take a descriptor out of epoll.
@@ -182,7 +181,7 @@ void copied_socket(Subject& subject) {
     Client client = subject.connect();
     client.expect_echo("hello\n");
     const Descriptor original = descriptor_for(subject, client);
-    const std::string inode = server_end(subject.endpoint(), client).inode;
+    const std::string inode = server_end(client).inode;
     const Fd copy = copy_of(original);
     client.finish_sending();
     wait_until("that the server closes its own", [&] { return descriptor_of(original.process, inode) < 0; });

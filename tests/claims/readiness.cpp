@@ -157,7 +157,7 @@ Finding s13_epoll_ctl(const Chapter& chapter) {
     Client client(endpoint);
     client.expect_echo("hello\n");
     wait_for_rest(server.pid());
-    const int fd = find_descriptor(server.pid(), server_end(endpoint, client).inode).number;
+    const int fd = find_descriptor(server.pid(), server_end(client).inode).number;
     const Watched added = watched(server, fd);
     send_and_never_read(client, server.pid());
     Watched changed{};
@@ -259,7 +259,7 @@ std::vector<Claim> readiness() {
          no_epoll,
          s13_epoll_ctl},
         {"S14",
-         "`epoll_wait` gives only those that are ready, and waits as long as it is told: here for ever",
+         "`epoll_wait` gives only those that are ready, and waits as long as it is told: here forever",
          {5, 6},
          no_epoll,
          s14_epoll_wait},

@@ -225,7 +225,7 @@ Finding s6_fork(const Chapter& chapter) {
     bool one_each = true;
     const std::vector<pid_t> processes = process_tree(server.pid());
     for (const Client& client : clients) {
-        const std::string inode = server_end(endpoint, client).inode;
+        const std::string inode = server_end(client).inode;
         const auto owners = std::count_if(processes.begin(), processes.end(),
                                           [&](pid_t pid) { return descriptor_of(pid, inode) >= 0; });
         one_each = one_each && owners == 1 && descriptor_of(server.pid(), inode) < 0;
@@ -353,8 +353,7 @@ bool small_write_returns(const Endpoint& endpoint, pid_t server) {
     const std::string line = "an answer that nobody reads\n";
     client.send(line);
     const auto has_arrived = [&] {
-        return client_end(endpoint, client).receive_queue == line.size() &&
-               server_end(endpoint, client).send_queue == 0;
+        return client_end(client).receive_queue == line.size() && server_end(client).send_queue == 0;
     };
     return eventually(has_arrived) && eventually([&] { return tasks_in(server, SYS_write) == 0; });
 }
@@ -423,7 +422,7 @@ Finding s10_nonblocking(const Chapter& chapter) {
         const Descriptor descriptor = find_descriptor(server.pid(), socket.inode);
         return (descriptor_flags(descriptor) & O_NONBLOCK) != 0;
     };
-    return {as_said && has_flag(listening_socket(endpoint)) && has_flag(server_end(endpoint, client)), ""};
+    return {as_said && has_flag(listening_socket(endpoint)) && has_flag(server_end(client)), ""};
 }
 
 } // namespace

@@ -168,7 +168,7 @@ bool copy_keeps_it_open() {
     {
         const Child child([] { pause(); });
         pair.server.reset(); // but the child has a copy
-        if (server_end({pair.client.server()}, pair.client).state != TcpState::established) return false;
+        if (server_end(pair.client).state != TcpState::established) return false;
     } // here the child is killed
     return pair.client.receive_rest().empty();
 }
@@ -201,7 +201,7 @@ Finding p9_reused_descriptors(const Chapter& chapter) {
     const Endpoint endpoint = server.endpoint();
     Client first(endpoint);
     first.expect_echo("first\n");
-    const std::string inode = server_end(endpoint, first).inode;
+    const std::string inode = server_end(first).inode;
     const Descriptor before = find_descriptor(server.pid(), inode);
     first.send("the answer to this comes too late\n");
     first.reset();
@@ -210,7 +210,7 @@ Finding p9_reused_descriptors(const Chapter& chapter) {
     }
     Client second(endpoint);
     second.expect_echo("second\n");
-    const Descriptor after = find_descriptor(server.pid(), server_end(endpoint, second).inode);
+    const Descriptor after = find_descriptor(server.pid(), server_end(second).inode);
     return {after.number == before.number && keeps(chapter, {"descriptors reused"}),
             text("descriptor ", after.number, " again")};
 }

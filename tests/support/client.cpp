@@ -26,6 +26,12 @@ std::string random_bytes(std::size_t size, std::uint64_t seed) {
     return bytes;
 }
 
+std::string repeated(const std::string& bytes, std::size_t size) {
+    std::string all;
+    while (all.size() < size) all += bytes.substr(0, size - all.size());
+    return all;
+}
+
 std::string difference(std::string_view expected, std::string_view got) {
     const auto [e, g] = std::mismatch(expected.begin(), expected.end(), got.begin(), got.end());
     const auto at = e - expected.begin();

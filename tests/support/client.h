@@ -31,6 +31,9 @@ struct Endpoint {
 /// `size` bytes that look random and depend on `seed` only; every byte value occurs.
 std::string random_bytes(std::size_t size, std::uint64_t seed);
 
+/// The bytes over and over again, `size` of them.
+std::string repeated(const std::string& bytes, std::size_t size);
+
 /// What differs between the two, for people: the first place, or the sizes.
 std::string difference(std::string_view expected, std::string_view got);
 

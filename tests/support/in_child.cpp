@@ -7,7 +7,7 @@
 
 namespace {
 
-/// Undoes what the test framework and whoever started it did about signals.
+/// Undoes what the test framework and the program that started it did about signals.
 void default_signals() {
     for (const int number : {SIGINT, SIGTERM, SIGALRM, SIGABRT, SIGSEGV, SIGFPE, SIGILL}) {
         std::signal(number, SIG_DFL);

@@ -56,7 +56,7 @@ std::size_t send_and_never_read(Client& client, pid_t server) {
         sent += static_cast<std::size_t>(count);
         if (count > 0 || client.has_room_within(milliseconds(10))) {
             rest = Rest(server);
-        } else if (rest.has_lasted(long_rest) && server_end({client.server()}, client).receive_queue > 0) {
+        } else if (rest.has_lasted(long_rest) && server_end(client).receive_queue > 0) {
             return sent; // there is input, and the server sleeps: it does not want it now
         }
     }

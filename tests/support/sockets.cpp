@@ -93,17 +93,16 @@ std::size_t accept_queue(const Endpoint& server) {
     return listening_socket(server).receive_queue;
 }
 
-TcpSocket server_end(const Endpoint& server, const Client& client) {
-    return find_socket(port_of(server.address), port_of(client.address()));
+TcpSocket server_end(const Client& client) {
+    return find_socket(port_of(client.server()), port_of(client.address()));
 }
 
-TcpSocket client_end(const Endpoint& server, const Client& client) {
-    return find_socket(port_of(client.address()), port_of(server.address));
+TcpSocket client_end(const Client& client) {
+    return find_socket(port_of(client.address()), port_of(client.server()));
 }
 
 std::size_t written_and_unread(const Client& client) {
-    const Endpoint server{client.server()};
-    return server_end(server, client).send_queue + client_end(server, client).receive_queue;
+    return server_end(client).send_queue + client_end(client).receive_queue;
 }
 
 Fd copy_of(const Descriptor& original) {

@@ -44,8 +44,8 @@ TcpSocket listening_socket(const Endpoint& server);
 std::size_t accept_queue(const Endpoint& server);
 
 /// The server's end of the client's connection, and the client's end. Throw Failed when there is none.
-TcpSocket server_end(const Endpoint& server, const Client& client);
-TcpSocket client_end(const Endpoint& server, const Client& client);
+TcpSocket server_end(const Client& client);
+TcpSocket client_end(const Client& client);
 
 /// A copy of it: the same socket, open in this process, too (pidfd_getfd). Debuggers and monitoring agents do this.
 /// Throws Skipped where one process may not do this to another.
