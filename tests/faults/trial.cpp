@@ -14,8 +14,6 @@
 
 namespace {
 
-constexpr milliseconds patience(8000);
-
 /// strace, attached to a server that runs, and what it injects.
 class Injector {
   public:
@@ -122,13 +120,15 @@ struct Result {
     std::string stories; // of those who lost
 };
 
-/// Throws Failed at what no error excuses: a wrong byte, or that nothing moves any more.
-void judge(const std::vector<Talker>& talkers, bool in_time, Result& result) {
+/// Lets them play, and adds to the result. Throws Failed at what no error excuses: a wrong byte, or that nothing moves
+/// any more.
+void play_and_judge(std::vector<Talker>& talkers, Result& result, const Meanwhile& meanwhile = {}) {
+    const bool in_time = play(talkers, long_enough, meanwhile);
     for (const Talker& one : talkers) {
         if (!one.wrong().empty()) throw Failed{"talked", "each client its own bytes", one.wrong()};
     }
     for (const Talker& one : talkers) {
-        if (!in_time && !one.done()) throw Failed{"talked", "that everyone gets on", one.story() + " (for ever)"};
+        if (!in_time && !one.done()) throw Failed{"talked", "that everyone gets on", one.story() + " (forever)"};
         if (one.served()) continue;
         ++result.lost;
         result.stories += (result.stories.empty() ? "" : "; ") + one.story();
@@ -142,12 +142,10 @@ Result talk(const Endpoint& server, const std::vector<Role>& roles, bool by_turn
     for (const Role& role : roles) {
         talkers.emplace_back(server, role);
         if (!by_turns) continue;
-        const bool in_time = play(talkers, patience);
-        judge(talkers, in_time, result);
+        play_and_judge(talkers, result);
         talkers.clear();
     }
-    const bool in_time = play(talkers, patience);
-    judge(talkers, in_time, result);
+    play_and_judge(talkers, result);
     return result;
 }
 
@@ -175,9 +173,8 @@ std::size_t stop_in_the_middle(RunningServer& server) {
     const auto tell = [&] {
         if (!std::exchange(told, true)) server.process().signal(SIGTERM);
     };
-    const bool in_time = play(last, patience, {{}, tell});
     Result ignored;
-    judge(last, in_time, ignored);
+    play_and_judge(last, ignored, {{}, tell});
     if (!told) server.process().signal(SIGTERM);
     return last.front().got();
 }
@@ -185,7 +182,7 @@ std::size_t stop_in_the_middle(RunningServer& server) {
 /// With strace gone: a late client is served, and all is as it was before the first one.
 void expect_as_before(RunningServer& server, const Idle& before, bool ours, bool by_turns) {
     expect_running(server);
-    const Result late = talk(server.endpoint(patience), {line("a later client")}, by_turns);
+    const Result late = talk(server.endpoint(), {line("a later client")}, by_turns);
     if (late.lost > 0) throw Failed{"connected afterwards", "an echo", late.stories};
     if (ours) expect_given_back(server, before);
     expect_no_spin(server.pid(), "everyone has left");
@@ -208,23 +205,22 @@ void expect_pauses(const Injector& injector, const std::string& what) {
 Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     std::vector<Talker> talkers;
     for (std::size_t i = 0; i < size; ++i) {
-        talkers.emplace_back(server.endpoint(patience), line(text("one of the crowd, ", i)));
+        talkers.emplace_back(server.endpoint(), line(text("one of the crowd, ", i)));
     }
     // Who has not been accepted by then waits until there is room.
     const auto all_in = [&] { return !server.process().running() || open_descriptors(server.pid()) > size; };
     static_cast<void>(eventually(all_in, milliseconds(3000)));
     expect_running(server);
-    for (const Role& role : conversation()) talkers.emplace_back(server.endpoint(patience), role);
+    for (const Role& role : conversation()) talkers.emplace_back(server.endpoint(), role);
     Result result;
-    const bool in_time = play(talkers, patience);
+    play_and_judge(talkers, result);
     expect_running(server);
-    judge(talkers, in_time, result);
     return result;
 }
 
 /// After a loss of its listener: throws Failed unless it says so and ends with status 1 in time.
 void expect_end_by_lost_listener(RunningServer& server) {
-    const auto ended = server.process().wait(patience);
+    const auto ended = server.process().wait(long_enough);
     const std::string errors = server.process().standard_error();
     if (ended && !ended->by_signal && ended->value == 1 && errors.find("the listening socket is lost") < errors.size())
         return;
@@ -242,14 +238,13 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     try {
         for (const Role& role : conversation()) {
             const bool takes_all = role.end == Role::End::closes || role.end == Role::End::half_closes;
-            if (takes_all) talkers.emplace_back(server.endpoint(patience), role);
+            if (takes_all) talkers.emplace_back(server.endpoint(), role);
         }
     } catch (const Failed&) {
         if (!injector.has_stopped(threads)) throw; // otherwise it has stopped already, and takes nobody any more
     }
-    const bool in_time = play(talkers, patience);
     Result lost; // the stop has cut some of them short, which is no fault
-    judge(talkers, in_time, lost);
+    play_and_judge(talkers, lost);
     const bool told = injector.has_stopped(threads); // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
     if (told && fault.ends_it) {
@@ -277,12 +272,12 @@ void stop_and_count(RunningServer& server, Injector& injector, const Fault& faul
     if (!fault.may_lose) expect_delivered(injector.bytes("read") - read, injector.bytes("write") - written, got);
 }
 
-TrialResult play_and_judge(const Target& target, const Fault& fault) {
+TrialResult try_it(const Target& target, const Fault& fault) {
     const auto server = start_server(target.server, fault.options);
     const bool by_turns = target.chapter == 1;
     const bool lasting = fault.when.ends_with("+");
     if (target.chapter == 0) { // what it opens with its first client, it may keep
-        talk(server->endpoint(patience), {line("a first client")}, false);
+        talk(server->endpoint(), {line("a first client")}, false);
         static_cast<void>(eventually([&] { return idle(server->pid()).processes == 1; }, milliseconds(500)));
     }
     if (fault.stops() || fault.ends_it) return stop_and_judge(*server, fault);
@@ -293,16 +288,15 @@ TrialResult play_and_judge(const Target& target, const Fault& fault) {
     if (lasting && !fault.may_lose) {
         // While it lasts nobody may be served. So nobody talks before it is over; but the server must not spin.
         std::vector<Talker> talkers;
-        for (const Role& role : conversation()) talkers.emplace_back(server->endpoint(patience), role);
+        for (const Role& role : conversation()) talkers.emplace_back(server->endpoint(), role);
         play(talkers, milliseconds(100));
         expect_running(*server);
         expect_pauses(injector, fault.what);
         injector.detach();
-        const bool in_time = play(talkers, patience);
-        judge(talkers, in_time, result);
+        play_and_judge(talkers, result);
     } else {
         result = fault.crowd > 0 ? talk_in_a_crowd(*server, fault.crowd)
-                                 : talk(server->endpoint(patience), conversation(), by_turns);
+                                 : talk(server->endpoint(), conversation(), by_turns);
     }
     expect_running(*server);
     if (fault.at_stop) {
@@ -328,7 +322,7 @@ TrialResult play_and_judge(const Target& target, const Fault& fault) {
 
 TrialResult try_fault(const Target& target, const Fault& fault) {
     try {
-        return play_and_judge(target, fault);
+        return try_it(target, fault);
     } catch (const Skipped& skipped) {
         return {Verdict::skipped, skipped.what()};
     } catch (const std::exception& error) {
