@@ -245,7 +245,7 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     }
     Result lost; // the stop has cut some of them short, which is no fault
     play_and_judge(talkers, lost);
-    if (fault.ends_it) wait_for_rest(server.pid()); // or it may be about to make that call
+    if (fault.ends_it) wait_for_rest(server.pid());  // or it may be about to make that call
     const bool told = injector.has_stopped(threads); // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
     if (told && fault.ends_it) {
