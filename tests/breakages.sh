@@ -50,7 +50,7 @@ break_it() { # patch
     mkdir "$tree"
     : >"$log"
 
-    if [ -z "$chapter" ] || [ -z "$case" ] || [ -z "$expect" ] || [ -z "$what" ]; then
+    if [ -z "$chapter" ] || [ -z "$case" ] || [ -z "$expect" ] || [ -z "$what" ] || [ -z "$(field Why "$1")" ]; then
         why='a line is missing before the diff'
     elif ! shown_as_it_is "$1" "$name" "$chapter_folder/README.md" >>"$log"; then
         why='its exercise in the README shows other lines'

@@ -1,0 +1,145 @@
+#!/bin/bash
+# Plays an exercise: breaks a copy of a server on purpose, asks what you expect, shows what its clients see, and explains.
+# The exercises are the patches in tests/breakages/, by the number in their headers.
+# Usage: tests/tools/exercise/exercise.sh [04-2]   (without a number it lists them; `make exercise` calls it)
+set -u
+cd "$(dirname "$0")/../../.." || exit 1
+number=${1:-}
+done_list=build/exercises-done
+mkdir -p build
+# shellcheck source=tests/play.sh
+. tests/play.sh # field, play
+
+bold='' red='' green='' plain=''
+if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'; fi
+
+is_done() { grep -qxsF -- "$1" "$done_list"; }
+mark_done() { is_done "$number" || echo "$number" >>"$done_list"; }
+title() { printf '\n%s%s%s\n\n' "$bold" "$*" "$plain"; }
+give_up() { printf '%s\n' "$@" >&2; exit 1; }
+
+mark() { if is_done "$1"; then echo 'done'; else echo '    '; fi; }
+
+list() {
+    local file each
+    echo 'Each of these breaks a server on purpose. Play one with, for example, make exercise N=04-2'
+    for file in tests/breakages/*.patch; do
+        each=$(field Exercise "$file")
+        printf '%s  %-6s %s\n' "$(mark "$each")" "$each" "$(field What "$file")"
+    done | sort -b -k1.6V
+    echo
+    echo "$(sort -u "$done_list" 2>/dev/null | wc -l) done."
+}
+
+# Runs a command that may take long, in the background: so Ctrl-C ends this script immediately, and with it the command.
+wait_for() {
+    "$@" &
+    wait $!
+}
+
+# Builds one of the programs that play the cases. The first time it takes a minute.
+build_player() { # program, what it is called
+    [ -x "$1" ] || echo "($2 is compiled first. The first time this takes about a minute.)"
+    wait_for env -u MAKEFLAGS -u MAKELEVEL -u SANITIZE "${MAKE:-make}" -s "$1" >"$TMPDIR/player.log" 2>&1 ||
+        give_up "$(tail -n 20 "$TMPDIR/player.log")" "$2 cannot be built, so the exercise cannot be played."
+}
+
+# Copies what a server is made of, and applies the patch there. What you have changed in your own files is in the copy.
+copy_and_break() {
+    rm -rf "$copy"
+    mkdir -p "$copy"
+    tar -c --exclude=server common "$folder" | tar -x -C "$copy" || exit 1
+    patch -s -f -p1 --fuzz=2 --no-backup-if-mismatch -r - -d "$copy" <"$patch" >"$TMPDIR/patch.log" 2>&1 && return
+    give_up "The change of exercise $number does not fit to your files, because somebody has edited the same lines:" \
+        "$(sed -n 's/^--- a/  ./p' "$patch")" \
+        "If it was you and you use git, 'git stash' puts your edits aside, and 'git stash pop' brings them back."
+}
+
+build_broken() {
+    local more=()
+    if [ -n "$sanitize" ]; then
+        more=("-fsanitize=$sanitize" -fno-sanitize-recover=all -U_FORTIFY_SOURCE)
+    fi
+    # shellcheck disable=SC2086 # COMPILE is the Makefile's: a command with its arguments
+    (cd "$copy" && $COMPILE -Wno-error "${more[@]}" -o "$folder/server" "$folder/server.cpp") >"$TMPDIR/build.log" 2>&1 &
+    wait $! || give_up "$(head -n 20 "$TMPDIR/build.log")" \
+        "The changed server cannot be compiled. If the message is about an edit of yours, repair that first."
+}
+
+# The changed lines, with a line around them. Empty lines and those that nothing is said about stay out.
+show_change() {
+    sed -n '/^--- /,$p' "$patch" | sed -e '/^+++ /d' -e 's/^--- a\/\(.*\)/in \1/' -e 's/^@@ .*/.../' \
+        -e "s/^-.*/$red&$plain/" -e "s/^+.*/$green&$plain/"
+}
+
+# Of what a player says: the story of the failure.
+story() {
+    sed -n -e '/: expected .*, got /p' -e '/^ *the client /,/^$\|^ *(HINTS\|^====/{ /^$\|^ *(HINTS\|^====/d; p }'
+}
+
+# The other cases of the same player that fail, by name, as they are played. A minute has to do.
+fail_as_well() {
+    if [ "$suite" = servers ]; then
+        CHAPTER=$chapter SERVER=$server timeout 60 build/tests/server-tests
+    else
+        timeout 60 build/tests/check "$server --port {port}" "$chapter"
+    fi 2>&1 | tr -d '\0' | sed -nu 's/^FAILED .* s  [0-9]*  \(.*\)/\1/p; s/^FAIL    //p' |
+        while IFS= read -r line; do
+            [ "${line%%: *}" = "$case" ] || echo "  $line"
+        done | tee "$TMPDIR/as_well"
+    [ -s "$TMPDIR/as_well" ] || echo 'Nothing else. Without this one case nobody would notice the mistake.'
+}
+
+play_exercise() {
+    local answer=''
+    copy_and_break
+    title "Exercise $number: $what"
+    show_change
+    case $suite in
+        servers) build_player build/tests/server-tests 'The program with the tests of the servers' ;;
+        faults) build_player build/tests/faults/faults 'The program that makes calls fail' ;;
+        *) build_player build/tests/check 'The grader' ;;
+    esac
+    title 'What do you expect? Which client notices it, and how?'
+    if [ -t 0 ]; then read -r -p '> ' answer; fi
+
+    build_broken
+    title "The lesson is the case '$case'"
+    wait_for play "$suite" "$chapter" "$server" "$case" >"$TMPDIR/lesson.log" 2>&1
+    case $? in
+        0) give_up "This case passes all the same. Is there an edit in your files that makes up for the change?" ;;
+        1) story <"$TMPDIR/lesson.log" ;;
+        *) give_up "$(tail -n 20 "$TMPDIR/lesson.log")" "The case could not be played." ;;
+    esac
+    [ -z "$answer" ] || printf '\nYou expected: %s\n' "$answer"
+
+    if [ "$suite" != faults ]; then
+        title 'What else fails because of it (the search takes a minute at most)'
+        wait_for fail_as_well
+    fi
+    title 'Why'
+    field Why "$patch" | fmt -w 80
+    field Wild "$patch" | fmt -w 80
+    printf '\nThe broken server is %s, if you want to try it yourself. Your own files are as they were.\n' "$server"
+    finished=yes
+    mark_done
+}
+
+case $number in
+    '') list; exit ;;
+    0[1-6]-[1-9] | 0[1-6]-[1-9][0-9]) ;;
+    *) echo "There is no exercise '$number'. make exercise, without a number, lists them." >&2; exit 2 ;;
+esac
+patch=$(grep -lx -- "Exercise: $number" tests/breakages/*.patch) ||
+    { echo "There is no exercise $number. make exercise, without a number, lists them." >&2; exit 2; }
+
+# From here on processes are started. However this script ends, they end with it, and an unfinished copy goes.
+# shellcheck source=tests/own_jobs.sh
+. tests/own_jobs.sh
+copy=build/exercise/$number finished=
+trap 'end_all; [ -n "$finished" ] || rm -rf "$copy"' EXIT
+chapter=$(field Chapter "$patch") suite=$(field Suite "$patch") sanitize=$(field Sanitize "$patch")
+case=$(field Case "$patch") what=$(field What "$patch")
+folder=$(echo "$chapter"-*)
+server=$copy/$folder/server
+play_exercise
