@@ -179,34 +179,74 @@ std::size_t tasks_in(pid_t root, long call) {
         std::count_if(all.begin(), all.end(), [&](const Task& task) { return task.call == call; }));
 }
 
-std::optional<Task> main_thread(pid_t pid) {
-    return read_task(folder_of(pid));
+std::optional<Task> task_of(pid_t thread) {
+    return read_task(folder_of(thread));
+}
+
+std::string call_name(long call) {
+    static const std::map<long, std::string> names = {
+        {SYS_accept4, "accept4"},
+        {SYS_accept, "accept"},
+        {SYS_read, "read"},
+        {SYS_readv, "readv"},
+        {SYS_recvfrom, "recvfrom"},
+        {SYS_recvmsg, "recvmsg"},
+        {SYS_write, "write"},
+        {SYS_writev, "writev"},
+        {SYS_sendto, "sendto"},
+        {SYS_sendmsg, "sendmsg"},
+        {SYS_pselect6, "select"}, // what glibc's select calls
+        {SYS_ppoll, "poll"},
+        {SYS_epoll_pwait, "epoll_wait"},
+        {SYS_epoll_pwait2, "epoll_wait"},
+#ifdef SYS_select // the older ones, which newer processors do not have
+        {SYS_select, "select"},
+        {SYS_poll, "poll"},
+        {SYS_epoll_wait, "epoll_wait"},
+        {SYS_pause, "pause"},
+#endif
+        {SYS_io_uring_enter, "io_uring_enter"},
+        {SYS_futex, "futex"},
+        {SYS_nanosleep, "nanosleep"},
+        {SYS_clock_nanosleep, "clock_nanosleep"},
+        {SYS_wait4, "wait4"},
+        {SYS_rt_sigtimedwait, "sigtimedwait"},
+        {SYS_fsync, "fsync"},
+    };
+    const auto found = names.find(call);
+    return found == names.end() ? "call " + std::to_string(call) : found->second;
+}
+
+std::optional<std::chrono::milliseconds> asleep_for(pid_t thread) {
+    // The moment when it was last on the CPU, in the scheduler's own time. We are on the CPU now.
+    const auto last = number_in(folder_of(thread) / "sched", "se.exec_start");
+    const auto now = number_in("/proc/thread-self/sched", "se.exec_start");
+    if (last == 0 || now == 0) return std::nullopt;
+    return std::chrono::milliseconds(now > last ? now - last : 0);
 }
 
 std::string main_thread_waits_in(pid_t pid) {
-    static const std::map<long, std::string> names = {
-        {SYS_accept4, "accept4"},        {SYS_read, "read"}, {SYS_write, "write"},
-        {SYS_pselect6, "select"}, // what glibc's select calls
-#ifdef SYS_select
-        {SYS_select, "select"},
-#endif
-        {SYS_epoll_pwait, "epoll_wait"},
-#ifdef SYS_epoll_wait
-        {SYS_epoll_wait, "epoll_wait"},
-#endif
-    };
     const auto main = main_thread(pid);
-    return main && names.contains(main->call) ? names.at(main->call) : "something else";
+    return main && main->call >= 0 ? call_name(main->call) : "something else";
 }
 
 std::size_t open_descriptors(pid_t pid) {
     return entries(folder_of(pid) / "fd").size();
 }
 
-int descriptor_of(pid_t pid, const std::string& inode) {
+std::map<int, std::string> descriptors_of(pid_t pid) {
+    std::map<int, std::string> all;
     for (const fs::path& entry : entries(folder_of(pid) / "fd")) {
-        std::error_code unreadable;
-        if (fs::read_symlink(entry, unreadable) == "socket:[" + inode + "]") return std::stoi(entry.filename());
+        std::error_code closed_meanwhile;
+        const fs::path what = fs::read_symlink(entry, closed_meanwhile);
+        if (!closed_meanwhile) all.emplace(std::stoi(entry.filename()), what);
+    }
+    return all;
+}
+
+int descriptor_of(pid_t pid, const std::string& inode) {
+    for (const auto& [fd, what] : descriptors_of(pid)) {
+        if (what == "socket:[" + inode + "]") return fd;
     }
     return -1;
 }
@@ -229,14 +269,15 @@ int descriptor_flags(const Descriptor& descriptor) {
 
 std::vector<Watched> watched_by_epoll(pid_t pid) {
     std::vector<Watched> all;
-    for (const fs::path& entry : entries(folder_of(pid) / "fdinfo")) {
-        std::ifstream file(entry);
+    for (const auto& [fd, what] : descriptors_of(pid)) {
+        if (what != "anon_inode:[eventpoll]") continue;
+        std::ifstream file(folder_of(pid) / "fdinfo" / std::to_string(fd));
         for (std::string line; std::getline(file, line);) {
             // tfd: 5 events: 19 data: 5635b51f4e10 ...
             const std::vector<std::string> words = words_of(line);
             if (words.size() < 6 || words[0] != "tfd:") continue;
             all.push_back({std::stoi(words[1]), static_cast<std::uint32_t>(std::stoul(words[3], nullptr, 16)),
-                           std::stoull(words[5], nullptr, 16)});
+                           std::stoull(words[5], nullptr, 16), fd});
         }
     }
     return all;

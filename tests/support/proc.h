@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,16 +65,29 @@ std::vector<Task> tasks(pid_t root);
 /// How many of them wait in the system call: SYS_read, ...
 std::size_t tasks_in(pid_t root, long call);
 
-/// The main thread of a process. Nothing when it has ended.
-std::optional<Task> main_thread(pid_t pid);
+/// One thread; the main thread has the number of its process. Nothing when it has ended. Throws Skipped as `tasks`
+/// does.
+std::optional<Task> task_of(pid_t thread);
+inline std::optional<Task> main_thread(pid_t pid) {
+    return task_of(pid);
+}
 
-/// What its main thread waits in, by the name that the servers' code gives it: "accept4", "select", "epoll_wait", ...
+/// A system call by the name that the servers' code gives it: "accept4", "select", "epoll_wait"; else "call 123".
+std::string call_name(long call);
+
+/// How long ago a thread that sleeps has gone to sleep (/proc/PID/sched). Nothing where the kernel does not say it.
+std::optional<std::chrono::milliseconds> asleep_for(pid_t thread);
+
+/// The name of the call that its main thread waits in.
 std::string main_thread_waits_in(pid_t pid);
 
 // --- descriptors ----------------------------------------------------------------------------------------------------
 
 /// How many descriptors the process has open.
 std::size_t open_descriptors(pid_t pid);
+
+/// The descriptors of the process, and what they are: "socket:[4711]", "anon_inode:[eventpoll]", "/dev/null", ...
+std::map<int, std::string> descriptors_of(pid_t pid);
 
 /// The descriptor of `pid` itself that the socket with this inode has; -1 when it has none.
 int descriptor_of(pid_t pid, const std::string& inode);
@@ -95,7 +109,9 @@ struct Watched {
     int fd;
     std::uint32_t events;
     std::uint64_t data;
+    int epoll = -1; ///< the instance's own descriptor
 };
 
-/// All that the process's epoll instances watch.
+/// All that the process's epoll instances watch. Only their own fdinfo is read: reading that of a socket keeps a
+/// reference to it for a moment, so that a close meanwhile would not take it out of epoll.
 std::vector<Watched> watched_by_epoll(pid_t pid);

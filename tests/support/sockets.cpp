@@ -1,14 +1,19 @@
 #include "tests/support/sockets.h"
 
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <optional>
 
 #include "common/check.h"
@@ -21,28 +26,87 @@ std::uint16_t port_of(const Address& address) {
 
 namespace {
 
-/// "0100007F:1B5F": the part behind the colon, as a number.
-unsigned long behind_colon(const std::string& word) {
-    return std::stoul(word.substr(word.find(':') + 1), nullptr, 16);
+constexpr std::uint32_t all_states = ~0U;
+
+/// Makes the kernel send us its TCP sockets of one family, sock_diag(7). ss asks in the same way.
+void ask_for_sockets(int netlink, int family, std::uint32_t states, std::optional<std::uint16_t> port) {
+    // A little program that the kernel runs for each socket. The numbers say how many bytes to go on if so, and if not.
+    // It accepts a socket by ending exactly at its end, and so refuses it by going 4 too far.
+    const std::uint16_t wanted = port.value_or(0);
+    const std::array<inet_diag_bc_op, 5> either_port = {{{INET_DIAG_BC_S_EQ, 8, 12}, // its own port is ...
+                                                         {0, 0, wanted},             // ... this one? Else skip the jump
+                                                         {INET_DIAG_BC_JMP, 4, 12},  // to the end: accepted
+                                                         {INET_DIAG_BC_D_EQ, 8, 12}, // the other end's port is ...
+                                                         {0, 0, wanted}}};           // ... this one?
+    struct {
+        nlmsghdr header{};
+        inet_diag_req_v2 request{};
+        rtattr attribute{sizeof(rtattr) + sizeof either_port, INET_DIAG_REQ_BYTECODE};
+        std::array<inet_diag_bc_op, 5> program{};
+    } message;
+    message.program = either_port;
+    message.header.nlmsg_len = static_cast<std::uint32_t>(sizeof message - (port ? 0 : message.attribute.rta_len));
+    message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    message.request.sdiag_family = static_cast<std::uint8_t>(family);
+    message.request.sdiag_protocol = IPPROTO_TCP;
+    message.request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+    message.request.idiag_states = states;
+    check(static_cast<int>(send(netlink, &message, message.header.nlmsg_len, 0)), "send", "to sock_diag");
 }
 
-/// Both tables: the sockets that have this port at one of their ends, or all. There may be thousands of others.
-std::vector<TcpSocket> read_tables(std::optional<std::uint16_t> port) {
-    std::array<char, 8> sign{};
-    if (port) std::snprintf(sign.data(), sign.size(), ":%04X ", *port);
+/// An address as IPv6 has it; one of IPv4 as ::ffff:a.b.c.d, because it may be at the other end of such a socket.
+std::array<std::uint32_t, 4> host_of(int family, const std::uint32_t* address) {
+    if (family == AF_INET) return {0, 0, htonl(0xffff), address[0]};
+    return {address[0], address[1], address[2], address[3]};
+}
+
+/// One socket of the answer.
+TcpSocket read_socket(nlmsghdr* header) {
+    auto* message = static_cast<inet_diag_msg*>(NLMSG_DATA(header));
+    const inet_diag_sockid& id = message->id;
+    TcpSocket socket{ntohs(id.idiag_sport),
+                     ntohs(id.idiag_dport),
+                     message->idiag_state,
+                     message->idiag_wqueue,
+                     message->idiag_rqueue,
+                     std::to_string(message->idiag_inode),
+                     message->idiag_uid,
+                     milliseconds(message->idiag_expires),
+                     host_of(message->idiag_family, id.idiag_src),
+                     host_of(message->idiag_family, id.idiag_dst)};
+    auto length = static_cast<unsigned>(header->nlmsg_len - NLMSG_LENGTH(sizeof *message));
+    for (auto* attribute = reinterpret_cast<rtattr*>(message + 1); RTA_OK(attribute, length);
+         attribute = RTA_NEXT(attribute, length)) {
+        if (attribute->rta_type != INET_DIAG_INFO) continue;
+        tcp_info info{}; // an older kernel has less of it
+        std::memcpy(&info, RTA_DATA(attribute), std::min<std::size_t>(sizeof info, RTA_PAYLOAD(attribute)));
+        socket.received = info.tcpi_bytes_received;
+        socket.acknowledged = info.tcpi_bytes_acked;
+        socket.since_data = milliseconds(info.tcpi_last_data_recv);
+    }
+    return socket;
+}
+
+/// The sockets in these states that have this port at one of their ends, or all. There may be thousands of others.
+std::vector<TcpSocket> read_sockets(std::uint32_t states, std::optional<std::uint16_t> port) {
+    const Fd netlink(check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "socket", "for sock_diag"));
+    alignas(nlmsghdr) std::array<char, 1 << 15> buffer; // not initialised: recv fills as much of it as is used
     std::vector<TcpSocket> sockets;
-    for (const char* name : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-        std::ifstream table(name);
-        std::string line;
-        std::getline(table, line); // the titles
-        while (std::getline(table, line)) {
-            if (line.find(sign.data()) == std::string::npos) continue;
-            // slot, local address, remote address, state, tx_queue:rx_queue, timer, retransmits, user, timeout, inode
-            const std::vector<std::string> words = words_of(line);
-            if (words.size() < 10) continue;
-            sockets.push_back({static_cast<std::uint16_t>(behind_colon(words[1])),
-                               static_cast<std::uint16_t>(behind_colon(words[2])), std::stoi(words[3], nullptr, 16),
-                               std::stoul(words[4], nullptr, 16), behind_colon(words[4]), words[9]});
+    for (const int family : {AF_INET, AF_INET6}) {
+        ask_for_sockets(netlink.get(), family, states, port);
+        for (bool done = false; !done;) {
+            long left =
+                check(static_cast<int>(recv(netlink.get(), buffer.data(), buffer.size(), 0)), "recv", "sock_diag");
+            auto* header = reinterpret_cast<nlmsghdr*>(buffer.data());
+            for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+                done = header->nlmsg_type == NLMSG_DONE;
+                if (header->nlmsg_type == NLMSG_ERROR) {
+                    errno = -static_cast<nlmsgerr*>(NLMSG_DATA(header))->error;
+                    check(-1, "sock_diag", "the kernel's list of TCP sockets");
+                }
+                if (!done) sockets.push_back(read_socket(header));
+            }
         }
     }
     return sockets;
@@ -52,26 +116,28 @@ TcpSocket find_socket(std::uint16_t local_port, std::uint16_t remote_port) {
     for (const TcpSocket& socket : tcp_sockets(local_port)) {
         if (socket.remote_port == remote_port) return socket;
     }
-    throw Failed{"looked into /proc/net/tcp", text("a socket of port ", local_port, " with port ", remote_port),
+    throw Failed{"looked at the kernel's sockets", text("a socket of port ", local_port, " with port ", remote_port),
                  "none"};
 }
 
 } // namespace
 
+std::vector<TcpSocket> sockets_with_port(std::uint16_t port) {
+    return read_sockets(all_states, port);
+}
+
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {
-    std::vector<TcpSocket> sockets = read_tables(local_port);
+    std::vector<TcpSocket> sockets = sockets_with_port(local_port);
     std::erase_if(sockets, [&](const TcpSocket& socket) { return socket.local_port != local_port; });
     return sockets;
 }
 
 std::vector<TcpSocket> listening_sockets() {
-    std::vector<TcpSocket> sockets = read_tables({});
-    std::erase_if(sockets, [](const TcpSocket& socket) { return socket.state != TcpState::listening; });
-    return sockets;
+    return read_sockets(1U << TcpState::listening, {});
 }
 
 bool nothing_is_under_way(std::uint16_t server_port) {
-    const std::vector<TcpSocket> sockets = read_tables(server_port);
+    const std::vector<TcpSocket> sockets = sockets_with_port(server_port);
     const auto is_established = [&](std::uint16_t local_port) {
         return std::any_of(sockets.begin(), sockets.end(), [&](const TcpSocket& client) {
             return client.local_port == local_port && client.send_queue == 0 &&

@@ -1,6 +1,7 @@
-// What the kernel says of a server's sockets: /proc/net/tcp and tcp6, which ss prints as well.
+// What the kernel says of a server's sockets: sock_diag(7), which ss asks as well.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -14,15 +15,25 @@ std::uint16_t port_of(const Address& address);
 /// The states of a TCP socket that are looked for here, as the kernel numbers them.
 enum TcpState { established = 1, connecting = 2, accepting = 3, time_wait = 6, close_wait = 8, listening = 10 };
 
-/// One line of /proc/net/tcp.
+/// One TCP socket: one end of a connection, or a listener.
 struct TcpSocket {
     std::uint16_t local_port;
     std::uint16_t remote_port; ///< 0 while it listens
     int state;
     std::size_t send_queue;    ///< bytes that the other kernel has not acknowledged
     std::size_t receive_queue; ///< bytes that the program has not read; while it listens: clients not yet accepted
-    std::string inode;
+    std::string inode;         ///< "0" when no program has it: it is not yet accepted, or already closed
+    unsigned user = 0;
+    milliseconds expires{0}; ///< in TIME_WAIT: when it ends
+    std::array<std::uint32_t, 4> local_host{};
+    std::array<std::uint32_t, 4> remote_host{};
+    std::uint64_t received = 0;     ///< bytes that have arrived here so far, read or not
+    std::uint64_t acknowledged = 0; ///< bytes that have arrived at the other end so far, read or not
+    milliseconds since_data{0};     ///< since bytes have last arrived; since it is connected when none have
 };
+
+/// The sockets with this port at one of their ends.
+std::vector<TcpSocket> sockets_with_port(std::uint16_t port);
 
 /// The sockets with this port at their own end.
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
