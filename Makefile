@@ -46,7 +46,7 @@ diff-02 diff-03 diff-04 diff-05 diff-06: diff-%:
 
 ## make test             test everything (3 minutes); CHAPTER=03 tests one server
 test: test-programs
-	@exec tests/run.sh $(BUILD)/tests/logs build/tests/server-tests $(tested)
+	@exec tests/run.sh $(BUILD)/tests/logs build/tests/server-tests $(tested) $(if $(filter %01-blocking-server/server,$(tested)),$(FIRST))
 
 ## make clean            remove everything that was built
 clean:

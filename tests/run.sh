@@ -60,7 +60,7 @@ repeat_failures() { # name
         test=${line#FAILED * s  }
         test=${test#"$chapter  "}
         [ "$1" = unit ] || test=${test%%: *}
-        again+=("$line" "        again: make test${chapter:+ CHAPTER=$chapter} ONLY=${test@Q}${SANITIZE:+ SANITIZE=$SANITIZE}")
+        again+=("$line" "        again: make test${chapter:+ CHAPTER=${chapter/first/01}} ONLY=${test@Q}${SANITIZE:+ SANITIZE=$SANITIZE}")
     done < <(grep '^FAILED ' "$logs/$1.log")
 }
 

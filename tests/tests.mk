@@ -41,7 +41,7 @@ include $(wildcard tests/*/*.mk tests/tools/*/*.mk)
 
 # With a sanitizer, the servers and the unit tests are built with it; the servers' clients do without.
 .PHONY: need test-programs
-test-programs: $(SERVERS) $(tested) $(if $(SANITIZE),$(UNIT_TESTS),$(TEST_PROGRAMS))
+test-programs: $(SERVERS) $(FIRST) $(tested) $(if $(SANITIZE),$(UNIT_TESTS),$(TEST_PROGRAMS))
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests build/tests/soak/soak)
 need:
 	@CXX='$(CXX)' tests/need.sh catch2 'strace?' python3 $(DOCS_NEED)
@@ -79,12 +79,13 @@ check: $(CHECK) $(mine)
 
 ## make new-server NAME=echo
 ##                       lay out a server for you to write, in mine/echo
+###                       FROM=first begins with chapter 01's first.cpp
 NAME ?= server
 .PHONY: new-server
 new-server:
 	@if [ -e 'mine/$(NAME)' ]; then echo "mine/$(NAME) is there already; choose another NAME=..." >&2; exit 2; fi
 	@mkdir -p 'mine/$(NAME)'
-	@sed 's|NAME|$(NAME)|' tests/starter/server.cpp > 'mine/$(NAME)/server.cpp'
+	@sed 's|NAME|$(NAME)|' $(if $(filter first,$(FROM)),01-blocking-server/first.cpp,tests/starter/server.cpp) > 'mine/$(NAME)/server.cpp'
 	@echo "Yours to write: mine/$(NAME)/server.cpp. Then: make check SERVER='mine/$(NAME)/server {port}' LEVEL=01"
 
 ### make test-grader      test the grader with servers of others, right and wrong ones
