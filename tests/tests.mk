@@ -50,7 +50,7 @@ need:
 # pages and the calls that fail are about the servers as a reader builds them.
 define checks
 unit $(UNIT_TESTS)
-$(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,claims $(CLAIMS) --compare README.md)
+$(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,claims $(CLAIMS) --compare tests/claims/README.md)
 $(if $(SANITIZE),,$(docs_checks))
 $(if $(SANITIZE),,faults $(FAULTS) --few $(tested))
 soak build/tests/soak/soak --seconds 3 $(tested)
@@ -109,10 +109,10 @@ breakages:
 	@ONLY= tests/breakages.sh $(ONLY)
 
 ### make claims           measure every statement of the article on all six (2 minutes)
-###                       WRITE=1 writes the table into README.md
+###                       WRITE=1 writes the table into tests/claims/README.md
 .PHONY: claims
 claims: $(SERVERS) $(CLAIMS)
-	@$(CLAIMS) $(if $(SANITIZE),--servers $(BUILD)) $(if $(WRITE),--write README.md)
+	@$(CLAIMS) $(if $(SANITIZE),--servers $(BUILD)) $(if $(WRITE),--write tests/claims/README.md)
 
 # --- looking after the code -----------------------------------------------------------------------------------------
 

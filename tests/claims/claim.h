@@ -33,6 +33,7 @@ struct Claim {
     std::vector<int> chapters; ///< where the statement says something about the server: there it is measured
     std::string elsewhere;     ///< why it does not in the other chapters
     std::function<Finding(const Chapter&)> measure;
+    bool is_fault = false; ///< the statement is about a fault that one chapter has and a later one fixes
 };
 
 // The claims by subject, each in the file of that name.

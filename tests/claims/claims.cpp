@@ -17,7 +17,7 @@ namespace {
 
 // --- C1 to C4: who waits for whom -----------------------------------------------------------------------------------
 
-Finding c1_silent_client_holds_everyone(const Chapter& chapter) {
+Finding c1_idle_client_blocks_everyone(const Chapter& chapter) {
     RunningServer server(chapter.program);
     const Client silent(server.endpoint());
     wait_for_rest(server.pid());
@@ -25,7 +25,7 @@ Finding c1_silent_client_holds_everyone(const Chapter& chapter) {
     return {!is_served(other, server.pid()), ""};
 }
 
-Finding c2_never_reading_client_holds_everyone(const Chapter& chapter) {
+Finding c2_never_reading_client_blocks_everyone(const Chapter& chapter) {
     RunningServer server(chapter.program);
     const Endpoint endpoint = server.endpoint();
     Client never_reads(endpoint);
@@ -42,28 +42,28 @@ bool serves_one_more_with_the_same_threads(RunningServer& server) {
     return is_served(other, server.pid()) && tasks(server.pid()).size() == threads;
 }
 
-Finding c3_multiplexed_reads(const Chapter& chapter) {
+Finding c3_thread_waits_for_message(const Chapter& chapter) {
     RunningServer server(chapter.program);
     Client slow(server.endpoint());
     slow.expect_echo("the first ha");
     const bool serves = serves_one_more_with_the_same_threads(server);
     slow.expect_echo("lf of a line\n");
-    return {serves, ""};
+    return {!serves, ""};
 }
 
-Finding c4_multiplexed_writes(const Chapter& chapter) {
+Finding c4_thread_waits_for_room(const Chapter& chapter) {
     RunningServer server(chapter.program);
     const Endpoint endpoint = server.endpoint();
     Client never_reads(endpoint);
     const std::size_t sent = send_and_never_read(never_reads, server.pid());
     const bool serves = serves_one_more_with_the_same_threads(server);
     never_reads.receive_away(sent); // and when it reads after all, all is there
-    return {serves, ""};
+    return {!serves, ""};
 }
 
 // --- C5 to C7: processes, select and epoll --------------------------------------------------------------------------
 
-Finding c5_process_a_client(const Chapter& chapter) {
+Finding c5_process_per_client(const Chapter& chapter) {
     RunningServer server(chapter.program);
     const std::vector<Client> clients = connect_clients(server.endpoint(), 10);
     wait_for_rest(server.pid());
@@ -130,7 +130,7 @@ class Watching {
     std::vector<Client> silent_;
 };
 
-Finding c7_cost_grows_with_silent_clients(const Chapter& chapter) {
+Finding c7_cost_grows_with_idle_clients(const Chapter& chapter) {
     need_descriptors_for(10 + 100 + 900);
     const OnOneProcessor here;
     std::array<Watching, 3> servers{Watching(chapter.program, 10), Watching(chapter.program, 100),
@@ -150,7 +150,7 @@ Finding c7_cost_grows_with_silent_clients(const Chapter& chapter) {
 
 // --- C8 to C10: what it is good for ---------------------------------------------------------------------------------
 
-Finding c8_few_threads_for_slow_requests(const Chapter& chapter) {
+Finding c8_slow_requests_one_by_one(const Chapter& chapter) {
     RunningServer server(chapter.program, {"--think", "60000"});
     const Endpoint endpoint = server.endpoint();
     std::vector<Client> active = connect_clients(endpoint, 4);
@@ -159,8 +159,8 @@ Finding c8_few_threads_for_slow_requests(const Chapter& chapter) {
     wait_for_rest(server.pid());
     const std::size_t thinking = tasks_in(server.pid(), SYS_clock_nanosleep);
     const std::size_t threads = tasks(server.pid()).size();
-    return {thinking == active.size() && threads < silent.size(),
-            text(thinking, " at once, ", threads, threads == 1 ? " thread" : " threads")};
+    return {thinking < active.size() || threads >= silent.size(),
+            text(thinking, " at a time, ", threads, threads == 1 ? " thread" : " threads")};
 }
 
 Finding c9_complete_and_in_order(const Chapter& chapter) {
@@ -187,29 +187,33 @@ Finding c10_thousands_of_clients(const Chapter& chapter) {
 
 std::vector<Claim> claims() {
     const std::vector<int> all{1, 2, 3, 4, 5, 6};
+    constexpr bool is_fault = true;
     return {
-        {"C1", "A client that says nothing holds everyone else", all, "", c1_silent_client_holds_everyone},
-        {"C2", "A client that does not read its answers holds everyone else", all, "",
-         c2_never_reading_client_holds_everyone},
-        {"C3", "While half a message is awaited, the same threads serve others", all, "", c3_multiplexed_reads},
-        {"C4", "While a client's data waits to be taken, the same threads serve others", all, "",
-         c4_multiplexed_writes},
-        {"C5", "Each client has a process of its own", all, "", c5_process_a_client},
+        {"C1", "An idle client keeps everyone else waiting", all, "", c1_idle_client_blocks_everyone, is_fault},
+        {"C2", "A client that does not read its answers keeps everyone else waiting", all, "",
+         c2_never_reading_client_blocks_everyone, is_fault},
+        {"C3", "While half a message is missing, its thread serves nobody else", all, "", c3_thread_waits_for_message,
+         is_fault},
+        {"C4", "While a client does not take its data, its thread serves nobody else", all, "",
+         c4_thread_waits_for_room, is_fault},
+        {"C5", "Each client needs a process of its own", all, "", c5_process_per_client, is_fault},
         {"C6",
-         "It goes no further than FD_SETSIZE descriptors; more clients wait in the queue",
+         "It stops at FD_SETSIZE descriptors; further clients wait in the queue",
          {3, 4, 5, 6},
          "it does not put its clients into one set",
-         c6_stops_at_fd_setsize},
+         c6_stops_at_fd_setsize,
+         is_fault},
         {"C7",
-         "A request costs more with 900 silent clients than with 10, several times as much",
+         "A request costs several times as much beside 900 idle clients as beside 10",
          {3, 4, 5, 6},
          "no call there waits for several clients",
-         c7_cost_grows_with_silent_clients},
-        {"C8", "Four slow requests are worked on at once, and a few threads are enough for all clients", all, "",
-         c8_few_threads_for_slow_requests},
-        {"C9", "Every byte comes back, and in order", all, "", c9_complete_and_in_order},
+         c7_cost_grows_with_idle_clients,
+         is_fault},
+        {"C8", "Slow requests are worked on one after the other, or each client needs a thread", all, "",
+         c8_slow_requests_one_by_one, is_fault},
+        {"C9", "Every byte comes back, in order", all, "", c9_complete_and_in_order},
         {"C10",
-         "Thousands of clients are connected at once, and each gets its own bytes back",
+         "Thousands of clients are connected at the same time, and each gets its own bytes back",
          {5, 6},
          "it stops earlier, for the reasons of C1, C5 and C6",
          c10_thousands_of_clients},

@@ -110,12 +110,24 @@ std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& c
     }
 }
 
+/// Whether a cell of the row says so.
+bool says(const Row& row, const std::string& cell) {
+    return std::find(row.cells.begin(), row.cells.end(), cell) != row.cells.end();
+}
+
+/// A fault that is there is broken, and when a chapter before had it and it is no longer there, it is fixed.
+std::string name_of_fault(const std::string& cell, bool was_broken) {
+    if (cell == "yes") return "broken";
+    return cell == "no" && was_broken ? "fixed" : cell;
+}
+
 /// One row, measured.
 Row measure(const Claim& claim, const std::vector<Chapter>& chapters) {
     Row row{claim.id, claim.sentence, {}, ""};
     std::array<std::string, chapter_count> figures;
     for (std::size_t i = 0; i < chapter_count; ++i) {
         std::tie(row.cells[i], figures[i]) = measure(claim, chapters[i]);
+        if (claim.is_fault) row.cells[i] = name_of_fault(row.cells[i], says(row, "broken"));
     }
     row.figure = merge_figures(figures);
     return row;
@@ -124,7 +136,7 @@ Row measure(const Claim& claim, const std::vector<Chapter>& chapters) {
 /// A line that shows that something goes on.
 void say_measured(const Row& row, std::chrono::duration<double> took) {
     std::cerr << std::left << std::setw(5) << row.id;
-    for (const std::string& cell : row.cells) std::cerr << std::setw(4) << cell;
+    for (const std::string& cell : row.cells) std::cerr << std::setw(7) << cell;
     std::cerr << std::right << std::fixed << std::setprecision(1) << std::setw(6) << took.count() << " s  "
               << row.sentence << '\n';
 }
@@ -137,11 +149,6 @@ Matrix measure_all(const std::vector<Claim>& claims, const std::vector<Chapter>&
         say_measured(matrix.back(), Clock::now() - start);
     }
     return matrix;
-}
-
-/// Whether a cell of the row says so.
-bool says(const Row& row, const std::string& cell) {
-    return std::find(row.cells.begin(), row.cells.end(), cell) != row.cells.end();
 }
 
 std::string read_page(const std::string& path) {

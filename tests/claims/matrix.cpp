@@ -96,11 +96,11 @@ std::string as_text(const Matrix& matrix) {
     for (const Row& row : matrix) longest = std::max(longest, width(plain(row.sentence)));
     std::ostringstream out;
     out << pad("", 5 + longest);
-    for (std::size_t i = 0; i < chapter_count; ++i) out << ' ' << pad(chapter_name(i), 4);
+    for (std::size_t i = 0; i < chapter_count; ++i) out << ' ' << pad(chapter_name(i), 6);
     out << '\n';
     for (const Row& row : matrix) {
         std::string line = pad(row.id, 5) + pad(plain(row.sentence), longest);
-        for (const std::string& cell : row.cells) line += ' ' + pad(cell, 4);
+        for (const std::string& cell : row.cells) line += ' ' + pad(cell, 6);
         out << trim(line + " " + plain(row.figure)) << '\n';
     }
     return out.str();

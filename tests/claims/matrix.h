@@ -8,7 +8,8 @@
 
 constexpr std::size_t chapter_count = 6;
 
-/// What a cell says: "yes", "no", "-" (not applicable), "?" (a tool is missing), "!" (the experiment went wrong).
+/// What a cell says: "yes" or "no"; of a fault "broken", then "fixed", and "no" before; "-" (not applicable), "?" (a
+/// tool is missing), "!" (the experiment went wrong).
 struct Row {
     std::string id;
     std::string sentence;

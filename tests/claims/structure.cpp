@@ -245,7 +245,7 @@ std::vector<Claim> structure() {
         claim("T8", "Starts the threads that take from it", starts_threads, &Steps::readers),
         claim("T9", "Has a queue for write events, at which others wait", has_queue, &Steps::writers),
         claim("T10", "Starts the threads that take from that", starts_threads, &Steps::writers),
-        claim("T11", "Waits for epoll's events, over and over, in its main thread", t11_wait),
+        claim("T11", "Waits for epoll's events in a loop, in its main thread", t11_wait),
         claim("T12", "A client connects: it is accepted, made non-blocking, and watched", t12_connect),
         claim("T13", "A read event goes into the read queue, and a thread there reads", t13_read_event),
         claim("T14", "A write event goes into the write queue, and a thread there writes", t14_write_event),

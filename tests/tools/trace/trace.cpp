@@ -158,14 +158,14 @@ std::string Writer::call_text(const Resolved& call) const {
 /// What a read or write shows.
 std::string Writer::remark_on_data(const Resolved& call) const {
     const std::string who(1, call.client);
-    if (call.event.error == "ECONNRESET") return "a reset ends this one connection, never the server (trap 1)";
-    if (call.event.error == "EAGAIN") return "not now, and that is no error (trap 3)";
+    if (call.event.error == "ECONNRESET") return "a reset ends this one connection, never the server (P1)";
+    if (call.event.error == "EAGAIN") return "not now, and that is no error (P3)";
     if (call.event.is("write")) {
         return call.waits == Waits::client
                    ? "back when the bytes are in the kernel's send buffer: no proof that they arrived (S9)"
                    : "takes what there is room for, and does not wait (S9, S10)";
     }
-    if (call.event.value == 0) return "0: the client will send no more; it may still read (trap 4)";
+    if (call.event.value == 0) return "0: the client will send no more; it may still read (P4)";
     if (call.event.has("good ")) return "one read is not one message: it gives what has arrived (S5)";
     return "";
 }
@@ -192,11 +192,11 @@ std::string Writer::remark(const Resolved& call) const {
         return makes_thread(event) ? "a thread: it shares memory and descriptors (S8, T8, T10)"
                                    : "the child has copies of all descriptors (S6)";
     }
-    if (event.is("wait4") && event.value > 0) return "no longer a zombie (S6, trap 7)";
+    if (event.is("wait4") && event.value > 0) return "no longer a zombie (S6, P7)";
     if (event.is("close") && names_.at(event.thread) == "parent" && call.client != 0)
         return "the parent's copy; the child still has its own (S6)";
     if (event.is("close") && call.client != 0)
-        return six ? "gone, also from what epoll watches (T15)" : "gone; the next client may get this number (trap 9)";
+        return six ? "gone, also from what epoll watches (T15)" : "gone; the next client may get this number (P9)";
     if (call.client != 0 && (event.is("read") || event.is("write"))) return remark_on_data(call);
     return "";
 }
