@@ -5,3 +5,8 @@
 exercise: export COMPILE := $(COMPILE)
 exercise:
 	@tests/tools/exercise/exercise.sh "$$N"
+
+# The cases of the exercises in which one builds something.
+EXERCISE_CASES := $(BUILD)/tests/exercise-cases
+PROGRAMS       += $(EXERCISE_CASES)
+$(EXERCISE_CASES): $(call objects,tools/exercise) $(SUPPORT)

@@ -6,6 +6,7 @@ set -u
 cd "$(dirname "$0")/../../.." || exit 1
 number=${1:-}
 done_list=build/exercises-done
+tasks=tests/tools/exercise
 mkdir -p build
 # shellcheck source=tests/play.sh
 . tests/play.sh # field, play
@@ -27,6 +28,12 @@ list() {
         each=$(field Exercise "$file")
         printf '%s  %-6s %s\n' "$(mark "$each")" "$each" "$(field What "$file")"
     done | sort -b -k1.6V
+    echo
+    echo 'In these you build something. The first time, your starting point is laid out in mine/; then you are graded.'
+    for file in "$tasks"/*/task.txt; do
+        each=$(basename "$(dirname "$file")")
+        printf '%s  %-14s  %s\n' "$(mark "$each")" "$each" "$(field What "$file")"
+    done
     echo
     echo "$(sort -u "$done_list" 2>/dev/null | wc -l) done."
 }
@@ -125,17 +132,57 @@ play_exercise() {
     mark_done
 }
 
+# Lays out mine/NAME: the chapter's server, changed where the exercise begins elsewhere, with the task as a comment.
+lay_out() {
+    local folder
+    folder=$(echo "$(field Chapter "$task")"-*)
+    mkdir -p "$mine"
+    { field Task "$task" | fmt -w 118 | sed 's|^|// |'; echo; cat "$folder/server.cpp"; } >"$mine/server.cpp"
+    if [ -e "$tasks/$number/start.patch" ]; then
+        patch -s -f --fuzz=2 --no-backup-if-mismatch -r - "$mine/server.cpp" "$tasks/$number/start.patch" ||
+            { rm -rf "$mine"; give_up "$folder/server.cpp has been edited where exercise $number begins. Put it back first."; }
+    fi
+    title "Exercise $number: $(field What "$task")"
+    field Task "$task" | fmt -w 80
+    printf '\nYours to change: %s. Then type make exercise N=%s again.\n' "$mine/server.cpp" "$number"
+}
+
+# The exercise's own cases, up to the first that fails, and then those of the chapter.
+judge() {
+    local chapter
+    chapter=$(field Chapter "$task")
+    build_player build/tests/exercise-cases 'The program with the cases of the exercises'
+    build_player build/tests/check 'The grader'
+    # shellcheck disable=SC2086 # a command with its arguments
+    wait_for $COMPILE -o "$mine/server" "$mine/server.cpp" || give_up "$mine/server.cpp cannot be compiled yet."
+    title "Exercise $number: $(field What "$task")"
+    wait_for build/tests/exercise-cases "$number" "$mine/server" ||
+        give_up '' "Not yet. When you have changed $mine/server.cpp, type make exercise N=$number again."
+    title "And all that chapter $chapter's server can do (up to a minute)"
+    wait_for build/tests/check "$mine/server --port {port}" "$chapter" >"$TMPDIR/check.log" 2>&1 || give_up \
+        "$(sed -n '/^FAIL/,$p' "$TMPDIR/check.log")" "Your server can do something new, but no longer all that it could."
+    tail -n 1 "$TMPDIR/check.log"
+    printf '\nIt works. Compare it with this solution: %s\n' "$(field Solution "$task")"
+    mark_done
+}
+
+task=$tasks/$number/task.txt
+no_such() { echo "There is no exercise '$number'. make exercise, without a number, lists them." >&2; exit 2; }
 case $number in
     '') list; exit ;;
-    0[1-6]-[1-9] | 0[1-6]-[1-9][0-9]) ;;
-    *) echo "There is no exercise '$number'. make exercise, without a number, lists them." >&2; exit 2 ;;
+    0[1-6]-[1-9] | 0[1-6]-[1-9][0-9]) patch=$(grep -lx -- "Exercise: $number" tests/breakages/*.patch) || no_such ;;
+    0[1-6]-[a-z]*) [[ $number != */* && -e $task ]] || no_such ;;
+    *) no_such ;;
 esac
-patch=$(grep -lx -- "Exercise: $number" tests/breakages/*.patch) ||
-    { echo "There is no exercise $number. make exercise, without a number, lists them." >&2; exit 2; }
 
 # From here on processes are started. However this script ends, they end with it, and an unfinished copy goes.
 # shellcheck source=tests/own_jobs.sh
 . tests/own_jobs.sh
+if [ -e "$task" ]; then
+    mine=mine/$number
+    if [ -e "$mine" ]; then judge; else lay_out; fi
+    exit
+fi
 copy=build/exercise/$number finished=
 trap 'end_all; [ -n "$finished" ] || rm -rf "$copy"' EXIT
 chapter=$(field Chapter "$patch") suite=$(field Suite "$patch") sanitize=$(field Sanitize "$patch")
