@@ -1,5 +1,9 @@
 #include "tests/cases/case.h"
 
+#include <algorithm>
+
+#include "tests/support/sockets.h"
+
 RunningServer& Subject::start(const std::vector<std::string>& more, const std::function<void()>& before_exec) {
     server_.reset();
     if (command_.empty()) {
@@ -10,6 +14,28 @@ RunningServer& Subject::start(const std::vector<std::string>& more, const std::f
     return *server_;
 }
 
+RunningServer& Subject::start_on(std::uint16_t port) {
+    if (command_.empty()) return start({"--port", std::to_string(port)});
+    server_.reset();
+    server_ = std::make_unique<RunningServer>(command_, start_limit_, std::function<void()>(), port);
+    return *server_;
+}
+
+bool Subject::start_thinking(milliseconds think) {
+    const std::string value = std::to_string(think.count());
+    if (command_.empty()) {
+        start({"--think", value});
+        return true;
+    }
+    std::vector<std::string> command = command_;
+    const auto option = std::find(command.begin(), command.end(), "--think");
+    if (option == command.end() || option + 1 == command.end()) return false;
+    *(option + 1) = value;
+    server_.reset();
+    server_ = std::make_unique<RunningServer>(command, start_limit_);
+    return true;
+}
+
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got) {
     if (!holds) throw Failed{did, expected, got};
 }
@@ -17,7 +43,7 @@ void expect(bool holds, const std::string& did, const std::string& expected, con
 std::vector<Case> all_cases() {
     std::vector<Case> all;
     for (const auto& some : {echo_cases(), waiting_cases(), trouble_cases(), resource_cases(), stopping_cases(),
-                             command_line_cases(), tool_cases()}) {
+                             command_line_cases(), tool_cases(), manners_cases(), idea_cases(), many_cases()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     return all;

@@ -25,6 +25,13 @@ class Subject {
     /// Starts the server; one that runs already is ended first.
     RunningServer& start(const std::vector<std::string>& more = {}, const std::function<void()>& before_exec = {});
 
+    /// The same on this port.
+    RunningServer& start_on(std::uint16_t port);
+
+    /// The same, and each answer takes so long. False, and nothing is started, where a stranger's command has no
+    /// `--think 0` whose number can be replaced.
+    bool start_thinking(milliseconds think);
+
     /// Ends it. (So does the end of this object.)
     void end() { server_.reset(); }
 
@@ -82,6 +89,9 @@ std::vector<Case> resource_cases();     // memory, descriptors, processes, CPU
 std::vector<Case> stopping_cases();     // SIGINT and SIGTERM
 std::vector<Case> command_line_cases(); // options and messages
 std::vector<Case> tool_cases();         // nc, socat and others as clients; strace as the witness
+std::vector<Case> manners_cases();      // what a server owes to anyone: prompt answers, no magic words, an end
+std::vector<Case> idea_cases();         // what each level is about, as the kernel sees it
+std::vector<Case> many_cases();         // what only shows with many clients or messages
 
 /// All of them, in this order.
 std::vector<Case> all_cases();

@@ -1,14 +1,28 @@
 // Every byte comes back, in order, until the client closes.
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
+#include "tests/support/sockets.h"
 
 namespace {
 
+/// Who listens on 127.0.0.1 only does not answer at 127.0.0.2.
+void remark_on_other_addresses(Subject& subject) {
+    try {
+        const Client elsewhere({parse_address("127.0.0.2", port_of(subject.endpoint().address)).value()});
+        subject.remark("It listens on all addresses, so anyone who can reach this machine can talk to it. Give bind "
+                       "127.0.0.1 (INADDR_LOOPBACK) unless that is what you want.");
+    } catch (const Failed&) { // refused, as it should be
+    }
+}
+
 void one_line(Subject& subject) {
     subject.start();
-    Client client = subject.connect();
-    client.expect_echo("hello\n");
-    client.expect_echo("and again\n");
+    {
+        Client client = subject.connect();
+        client.expect_echo("hello\n");
+        client.expect_echo("and again\n");
+    }
+    remark_on_other_addresses(subject);
 }
 
 void every_byte_value(Subject& subject) {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "common/accept_failure.h"
 #include "common/check.h"
@@ -18,6 +19,7 @@
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
 #include "tests/support/idle.h"
+#include "tests/support/sockets.h"
 #include "tests/support/talker.h"
 
 namespace {
@@ -26,13 +28,44 @@ void expect_no_spin(Subject& subject, const std::string& situation) {
     ::expect_no_spin(subject.server().pid(), situation, milliseconds(300), 10);
 }
 
+/// How often its threads have gone to sleep so far. One that looks every millisecond uses little CPU and lets none
+/// rest.
+std::size_t times_gone_to_sleep(pid_t server) {
+    std::size_t sum = 0;
+    for (const pid_t pid : process_tree(server)) {
+        for (const pid_t thread : threads_of(pid)) {
+            sum += number_in(text("/proc/", pid, "/task/", thread, "/status"), "voluntary_ctxt_switches:");
+        }
+    }
+    return sum;
+}
+
+/// The least of three looks, as there may be something to finish at first.
+void expect_to_sleep_on(Subject& subject, const std::string& situation) {
+    constexpr std::size_t most = 100; // a Java VM wakes up some 30 times a second
+    const pid_t server = subject.server().pid();
+    std::size_t least = most;
+    for (int i = 0; i < 3 && least >= most; ++i) {
+        const std::size_t before = times_gone_to_sleep(server);
+        const auto start = Clock::now();
+        std::this_thread::sleep_for(milliseconds(500));
+        const std::chrono::duration<double> took = Clock::now() - start;
+        const std::size_t times = times_gone_to_sleep(server) - before;
+        least = std::min(least, static_cast<std::size_t>(static_cast<double>(times) / took.count()));
+    }
+    expect(least < most, situation, "a server that sleeps until something comes",
+           text("it wakes up ", least, " times a second or more"));
+}
+
 void idle_costs_no_cpu(Subject& subject) {
     subject.start();
     expect_no_spin(subject, "nobody is connected");
     subject.connect().expect_echo("hello\n");
     expect_no_spin(subject, "a client has come and gone");
+    expect_to_sleep_on(subject, "a client has come and gone");
     const Client silent = subject.connect();
     expect_no_spin(subject, "a client is connected and silent");
+    expect_to_sleep_on(subject, "a client is connected and silent");
 }
 
 void room_costs_no_cpu(Subject& subject) {
@@ -42,23 +75,42 @@ void room_costs_no_cpu(Subject& subject) {
     expect_no_spin(subject, "a client has got 4 MiB back and is silent now");
 }
 
+/// What a program has read and not written is in its own memory, or lost; the kernel knows both counts. Our own servers
+/// promise 64 KiB, and are small enough for their memory to be looked at. Others may promise themselves more, and where
+/// memory is garbage for a while its size says little.
+void expect_to_keep_little(const Subject& subject, const Client& client, std::size_t sent, std::size_t echoed_before) {
+    const std::size_t most = subject.level() == 0 ? 64 << 10 : 2 << 20;
+    std::size_t kept = 0;
+    const auto little = [&] {
+        return (kept = read_and_not_written(client, sent + echoed_before) - echoed_before) <= most;
+    };
+    expect(eventually(little, milliseconds(500)), text("sent ", sent, " bytes and read none"),
+           text("a server that has read ", most / 1024, " KiB at most that it could not write back"),
+           text(kept / 1024, " KiB, which it keeps in its memory"));
+}
+
 void memory_is_bounded(Subject& subject) {
     subject.start();
     // It remembers who has touched what.
     if (has_library(subject.server().pid(), "libtsan")) throw Skipped{"ThreadSanitizer's own memory grows"};
     constexpr int count = 8;
-    std::vector<Client> deaf;
-    deaf.reserve(count);
-    for (int i = 0; i < count; ++i) deaf.push_back(subject.connect());
+    std::vector<Client> deaf = connect_clients(subject.endpoint(), count);
     deaf.front().expect_echo("x");
     const std::size_t before = private_memory(subject.server().pid());
     std::size_t sent = 0;
-    for (Client& client : deaf) sent += client.send_until_stuck(random_bytes(1 << 16, 9), milliseconds(50));
-    const std::size_t after = private_memory(subject.server().pid());
-    const std::size_t bound = count * std::size_t{128 * 1024} + (2 << 20);
-    expect(after < before + bound, text("8 clients sent ", sent, " bytes in all and read none"),
-           text("a server that holds 64 KiB for each at most (it may grow by ", bound / 1024, " KiB)"),
-           text("it grew by ", (after - before) / 1024, " KiB"));
+    for (Client& client : deaf) {
+        const std::size_t by_this_one = client.send_until_stuck(random_bytes(1 << 16, 9), milliseconds(50));
+        const std::size_t x = &client == &deaf.front() ? 1 : 0;
+        expect_to_keep_little(subject, client, by_this_one, x);
+        sent += by_this_one;
+    }
+    if (subject.level() == 0) {
+        const std::size_t after = private_memory(subject.server().pid());
+        const std::size_t bound = count * std::size_t{128 * 1024} + (2 << 20);
+        expect(after < before + bound, text("8 clients sent ", sent, " bytes in all and read none"),
+               text("a server that holds 64 KiB for each at most (it may grow by ", bound / 1024, " KiB)"),
+               text("it grew by ", (after - before) / 1024, " KiB"));
+    }
     expect_no_spin(subject, "8 clients send and do not read");
 }
 
@@ -178,27 +230,42 @@ void more_than_a_set_holds(Subject& subject) {
     serve_more_than_there_is_room_for(subject, 1100);
 }
 
-/// Throws Failed when the server holds much more than it did before. A few may be there for good once the first client
-/// has come; 30 clients must not leave 30 of anything.
-void expect_given_back(Subject& subject, const Idle& before, const std::string& did) {
-    ::expect_given_back(subject.server(), before, did, 5);
+/// What it has when that has stayed the same for a moment, and no child waits to be reaped; or after three seconds.
+Idle idle_when_settled(pid_t server) {
+    Idle now = idle(server);
+    auto since = Clock::now();
+    const auto settled = [&] {
+        const Idle before = std::exchange(now, idle(server));
+        if (now != before || now.zombies > 0) since = Clock::now();
+        return Clock::now() - since > milliseconds(200);
+    };
+    static_cast<void>(eventually(settled, milliseconds(3000)));
+    return now;
+}
+
+/// Plays the same twice. What a server keeps for good, such as the threads of a pool, comes with the first time; a leak
+/// grows the second time as well. A few more may be: a pool grows when a thread is a moment late.
+void expect_given_back_the_second_time(Subject& subject, const std::string& did, const std::function<void()>& scene) {
+    const RunningServer& server = subject.start();
+    scene();
+    const Idle before = idle_when_settled(server.pid());
+    scene();
+    expect_given_back(server, before, "twice: " + did, 3);
 }
 
 void all_is_given_back(Subject& subject) {
-    const RunningServer& server = subject.start();
-    const Idle before = idle(server.pid());
-    for (int i = 0; i < 30; ++i) {
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
-        if (i % 2 == 0) client.reset();
-    }
-    expect_given_back(subject, before, "30 clients have come and gone");
+    expect_given_back_the_second_time(subject, "50 clients have come and gone", [&] {
+        for (int i = 0; i < 50; ++i) {
+            Client client = subject.connect();
+            client.expect_echo("hello\n");
+            if (i % 2 == 0) client.reset();
+        }
+    });
 }
 
-/// The server is stopped (SIGSTOP) while they leave. It stands for one that is busy just then.
-void thirty_leave_at_once(Subject& subject) {
-    RunningServer& server = subject.start();
-    const Idle before = idle(server.pid());
+/// Thirty clients leave while the server is stopped (SIGSTOP). It stands for one that is busy just then.
+void thirty_leave(Subject& subject) {
+    RunningServer& server = subject.server();
     {
         std::vector<Client> clients;
         for (int i = 0; i < 30; ++i) {
@@ -216,7 +283,11 @@ void thirty_leave_at_once(Subject& subject) {
     };
     static_cast<void>(eventually(have_ended, milliseconds(2000)));
     server.process().signal(SIGCONT);
-    expect_given_back(subject, before, "30 clients left while the server was stopped (SIGSTOP, SIGCONT)");
+}
+
+void thirty_leave_at_once(Subject& subject) {
+    expect_given_back_the_second_time(subject, "30 clients left while the server was stopped (SIGSTOP, SIGCONT)",
+                                      [&] { thirty_leave(subject); });
 }
 
 void raises_its_limit(Subject& subject) {
@@ -304,7 +375,7 @@ std::vector<Case> resource_cases() {
          Lesson{"Waiting is free, if it is the kernel that waits.",
                 "Does the server ask again and again instead of waiting?",
                 "accept(2), read(2), select(2), epoll_wait(2) with time-out -1 wait without the CPU; non-blocking "
-                "calls in a loop do not."}},
+                "calls in a loop do not, with or without a short sleep in between."}},
         {"room costs no CPU", "when all is sent, the room to send more does not keep the server busy",
          room_costs_no_cpu,
          Lesson{"There is nearly always room to send. Who asks about it all the time gets an answer all the time: 100 "

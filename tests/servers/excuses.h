@@ -25,12 +25,19 @@ inline const std::vector<Excuse> excuses = {
     {1, "thirty leave at once", "it serves one client at a time", "nothing in"},
     {1, "raises its limit", "it serves one client at a time", "only 1 answers"},
     {1, "one read, one write", "it serves one client at a time, so 50 cannot take turns", "nothing in"},
+    {1, "300 silent clients", "it serves one client at a time", "nothing in"},
+    {1, "more slow clients than threads", "it serves one client at a time", "nothing in"},
 
+    {2, "no process or thread per client", "a process for each client is its idea", "processes and threads with"},
+
+    {3, "more slow clients than threads", "its write waits for the client, and everyone with it", "nothing in"},
+    {3, "idle clients cost nothing", "select goes through all of them for each request", "of CPU time beside 10"},
     {3, "never-reading client", "its write waits for the client, and everyone with it", "nothing in"},
     {3, "slow request", "one thread answers one request after the other", "the last one after"},
     {3, "newcomers", "it takes one newcomer a round, so the 20th waits 20 rounds: some 4 s", "still wait"},
     {3, "1,100 clients", "a set of select's holds descriptors below 1024", "only 1020 answers"},
 
+    {4, "idle clients cost nothing", "select goes through all of them for each request", "of CPU time beside 10"},
     {4, "slow request", "one thread answers one request after the other", "the last one after"},
     {4, "1,100 clients", "a set of select's holds descriptors below 1024", "only 1020 answers"},
 
@@ -44,6 +51,10 @@ inline const std::vector<Excuse> not_asked_of_strangers = {
 
 /// Cases that make no sense for a chapter; they are not played there.
 inline const std::vector<Excuse> not_asked = {
+    {1, "no process or thread per client", "it serves one client at a time"},
+    {1, "idle clients cost nothing", "it serves one client at a time"},
+    {2, "idle clients cost nothing", "it would need as many processes"},
+    {1, "children let go of the listener", "it has no children"},
     {1, "few waits", "it has no call that waits for several clients"},
     {2, "few waits", "it has no call that waits for several clients"},
     {6, "few waits", "its main thread waits while the workers work, for one client or for many"},

@@ -79,8 +79,8 @@ RunningServer::RunningServer(const std::string& program, const std::vector<std::
 }
 
 RunningServer::RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
-                             const std::function<void()>& before_exec)
-    : port_(free_port()), process_({with_port(command, port_), before_exec, false}) {
+                             const std::function<void()>& before_exec, std::uint16_t port)
+    : port_(port != 0 ? port : free_port()), process_({with_port(command, port_), before_exec, false}) {
     const auto listened_on = [&] {
         const std::vector<TcpSocket> sockets = tcp_sockets(port_);
         return std::any_of(sockets.begin(), sockets.end(),

@@ -20,8 +20,9 @@ class RunningServer {
 
     /// Starts a stranger's server: `command` with `{port}` standing for the port. Waits until the kernel says that the
     /// port is listened on; no connection is made for that. Throws Failed when it does not come to that.
+    /// `port` 0: one that is free now.
     RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
-                  const std::function<void()>& before_exec = {});
+                  const std::function<void()>& before_exec = {}, std::uint16_t port = 0);
 
     /// Where to connect to, for clients with this patience.
     [[nodiscard]] Endpoint endpoint(milliseconds patience = long_enough) const { return {address_, patience}; }

@@ -171,6 +171,11 @@ std::size_t written_and_unread(const Client& client) {
     return server_end(client).send_queue + client_end(client).receive_queue;
 }
 
+std::size_t read_and_not_written(const Client& client, std::size_t sent) {
+    const std::size_t unread = client.unacknowledged() + server_end({client.server()}, client).receive_queue;
+    return sent - unread - written_and_unread(client);
+}
+
 Fd copy_of(const Descriptor& original) {
     const Fd process(check(static_cast<int>(syscall(SYS_pidfd_open, original.process, 0)), "pidfd_open"));
     const int copy = static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), original.number, 0));
