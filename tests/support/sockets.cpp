@@ -171,9 +171,11 @@ std::size_t written_and_unread(const Client& client) {
     return server_end(client).send_queue + client_end(client).receive_queue;
 }
 
-std::size_t read_and_not_written(const Client& client, std::size_t sent) {
-    const std::size_t unread = client.unacknowledged() + server_end({client.server()}, client).receive_queue;
-    return sent - unread - written_and_unread(client);
+std::size_t read_and_not_written(const Client& client) {
+    const TcpSocket server = server_end(client);
+    const std::uint64_t read = server.received - server.receive_queue;
+    const std::uint64_t written = server.acknowledged + server.send_queue;
+    return read > written ? read - written : 0;
 }
 
 Fd copy_of(const Descriptor& original) {

@@ -42,8 +42,8 @@ std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
 /// buffers, unacknowledged on one side or unread on the other.
 std::size_t written_and_unread(const Client& client);
 
-/// How many bytes the server's program has read from the client, who has sent so many in all, and not yet written back.
-std::size_t read_and_not_written(const Client& client, std::size_t sent);
+/// How many bytes the server's program has read from the client and not written to it, as an echo server must.
+std::size_t read_and_not_written(const Client& client);
 
 /// Whether all that clients have done so far has reached the server with this port: no byte of theirs and no end of
 /// theirs is still on its way.
