@@ -47,19 +47,21 @@ using enum Verdict;
 constexpr std::size_t most_with_select = FD_SETSIZE - 4;
 
 constexpr Design designs[] = {
-    {"01-blocking-server", "One client at a time: until the first one leaves, all the others wait.", //
+    {"01-blocking-server", "It serves one client at a time, so all the others wait until the first one leaves.", //
      not_served, not_served, not_served, 1},
-    {"02-fork-per-client", "A process for each client, and only that one waits for it. The price: as many processes.",
-     served, served, served, SIZE_MAX},
-    {"03-select-server", "One process for all: held in write it serves nobody else; select ends at descriptor 1,023.",
-     served, not_served, late, most_with_select},
+    {"02-fork-per-client",
+     "Each client has a process of its own, and only that one waits. The price is so many processes.", served, served,
+     served, SIZE_MAX},
+    {"03-select-server",
+     "One process serves all. While it blocks in write it serves nobody; select ends at descriptor 1,023.", served,
+     not_served, late, most_with_select},
     {"04-nonblocking-fcntl",
-     "No read or write waits any more. Slow requests still queue; select ends at descriptor 1,023.", //
+     "No read or write blocks any more. Slow requests still queue up; select ends at descriptor 1,023.", //
      served, served, late, most_with_select},
-    {"05-epoll-server", "epoll has no such end. But one thread still does one request after the other.", //
+    {"05-epoll-server", "epoll has no such limit. But its one thread still works on one request after the other.", //
      served, served, late, SIZE_MAX},
     {"06-epoll-threadpool",
-     "Four workers side by side: a slow request holds only one. (Of five at once, the fifth waits.)", //
+     "Four workers share the requests, so a slow one keeps only one worker busy. (A fifth would wait.)", //
      served, served, served, SIZE_MAX},
 };
 
@@ -79,7 +81,7 @@ void compare(Verdict designed, const Answer& answer, const std::string& when, st
 /// All that is not as designed, and would make the reason untrue.
 std::vector<std::string> surprises(const Scene& scene, const Design& design) {
     std::vector<std::string> remarks;
-    compare(design.beside_silent, scene.beside_silent, "beside the silent client", remarks);
+    compare(design.beside_silent, scene.beside_silent, "beside the idle client", remarks);
     compare(design.beside_never_reading, scene.beside_never_reading, "beside the one that never reads", remarks);
     compare(design.behind_slow, scene.behind_slow, "behind the slow requests", remarks);
     const CrowdAnswers& crowd = scene.crowd;
@@ -136,9 +138,9 @@ std::size_t possible_crowd() {
 
 /// The limit on descriptors did not allow all that were wanted.
 void say_that_few(std::size_t crowd) {
-    std::cout << "Only " << crowd << " clients at once: the limit on open files (ulimit -n) does not allow more. "
-              << number_text(wanted_crowd) << " need " << number_text(wanted_crowd + other_descriptors) << ".\n";
-    if (crowd < most_with_select) std::cout << "So the end of select was not reached.\n";
+    std::cout << "The limit on open files (ulimit -n) allows only " << crowd << " clients here. "
+              << number_text(wanted_crowd) << " would need " << number_text(wanted_crowd + other_descriptors) << ".\n";
+    if (crowd < most_with_select) std::cout << "So select was not taken to its limit.\n";
 }
 
 bool wants_colour() {
@@ -151,16 +153,18 @@ int main(int argc, char* argv[]) {
     try {
         keep_inherited_descriptors();
         const std::size_t crowd = possible_crowd();
-        std::cout
-            << "The same scene with every server: a silent client, one that never reads, slow requests, a crowd.\n";
+        std::cout << "Each server meets the same clients: one that is idle, one that never reads, slow requests, and a "
+                     "crowd.\n";
         std::vector<Row> rows;
         for (int i = 1; i < argc; ++i) rows.push_back(measure(argv[i], crowd));
 
         std::cout << '\n' << table(rows, crowd, wants_colour());
         if (crowd < wanted_crowd) say_that_few(crowd);
-        std::cout << "\nNow you:                   make run CHAPTER=01\n"
-                     "In another terminal:       nc 127.0.0.1 7007        Type a line: it comes back.\n"
-                     "In a third, at the same time, the same nc again: its line waits until the first nc has ended.\n";
+        std::cout << "\nNow try it yourself. In one terminal:   make run CHAPTER=01\n"
+                     "In a second one:                        nc 127.0.0.1 7007      Type a line, and it comes back.\n"
+                     "In a third one, at the same time:       nc 127.0.0.1 7007      Its line waits until you leave "
+                     "the first nc.\n"
+                     "Ctrl-C leaves nc, and stops the server.\n";
         return std::all_of(rows.begin(), rows.end(), [](const Row& row) { return row.scene.has_value(); }) ? 0 : 1;
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';

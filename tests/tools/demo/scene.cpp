@@ -107,8 +107,7 @@ Scene play(const std::string& program, std::size_t crowd, const std::function<vo
     Stage stage{program, say, {}};
     Scene& scene = stage.scene;
     const std::vector<std::string> slow{"--think", std::to_string(think_time.count())};
-    stage.perform("silent client", {},
-                  [&](const RunningServer& server) { scene.beside_silent = beside_silent(server); });
+    stage.perform("idle client", {}, [&](const RunningServer& server) { scene.beside_silent = beside_silent(server); });
     stage.perform("never reads", {}, [&](const RunningServer& server) {
         scene.beside_never_reading = beside_never_reading(server, scene.never_reading_sent);
     });

@@ -54,11 +54,11 @@ struct Painter {
 
 /// Where the columns begin is in `heading` and `line`.
 std::string heading(std::size_t crowd) {
-    return "Is an ordinary client, that just wants its line back, served while ...\n\n" +
+    return "Is an ordinary client, which only wants its line back, served while ...\n\n" +
            std::string("                      ... another   ... another   ... three     ... ") + number_text(crowd) +
-           " clients come at once:\n"
-           "                      one stays     one never     requests are  how many of them         and one\n"
-           "                      silent?       reads? [1]    slow? [2]     are served? [3]          more?\n";
+           " clients are connected:\n"
+           "                      one is        one never     requests are  how many of them         is one more\n"
+           "                      idle?         reads? [1]    slow? [2]     are served? [3]          served?\n";
 }
 
 std::string line(const Row& row, const Painter& painter) {
@@ -79,16 +79,16 @@ std::string footnotes(const std::vector<Row>& rows) {
     }
     std::ostringstream out;
     out << std::fixed << std::setprecision(1);
-    out << "NO  No answer, and the server rests: none would come. In the crowd also: none within "
-        << duration_text(crowd_patience) << ".\n";
+    out << "NO: the server was idle, so no answer would ever have come. (In the crowd: none came within "
+        << duration_text(crowd_patience) << ".)\n";
     if (most > 0) {
-        out << "[1] It sent " << static_cast<double>(least) / 1e6 << " to " << static_cast<double>(most) / 1e6
-            << " MB until no more was taken from it.\n";
+        out << "[1] It had sent " << static_cast<double>(least) / 1e6 << " to " << static_cast<double>(most) / 1e6
+            << " MB when the server took no more.\n";
     }
     out << "[2] Each request takes the server " << duration_text(think_time)
-        << ", the ordinary client's as well: no answer can come sooner.\n"
-        << "    LATE: it also waited for the requests of others.\n"
-        << "[3] The time is from the first one's connecting to the last answer. All of them stay connected.\n";
+        << ", and the ordinary client's does too, so no answer can arrive sooner.\n"
+        << "    LATE: the three others came first, which makes four times " << duration_text(think_time) << ".\n"
+        << "[3] The time runs from the first connection to the last answer. All of them stay connected.\n";
     return out.str();
 }
 
