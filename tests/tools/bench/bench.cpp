@@ -229,7 +229,7 @@ void Bench::print_workload(const Workload& workload, const std::map<std::string,
     std::cout << '\n'
               << workload.name << '\n'
               << "                        messages/s     to best   CPU us      to best      latency in microseconds\n"
-              << "                                       peer      a message   peer        p50     p90     p99   p99.9 "
+              << "                                       peer     per message  peer        p50     p90     p99   p99.9 "
                  "    max\n";
     for (const Subject& subject : subjects_) {
         if (!all.contains(subject.name)) continue;
@@ -252,7 +252,7 @@ void Bench::print_costs() const {
     };
     std::cout << "\ncounted with 100 clients, ping-pong of 64 bytes; memory: for one more idle connection\n"
               << "                        system calls   instructions   user bytes   kernel bytes\n"
-              << "                           a message      a message\n";
+              << "                         per message    per message\n";
     for (const Subject& subject : subjects_) {
         if (!costs_.contains(subject.name)) continue;
         const Costs& costs = costs_.at(subject.name);

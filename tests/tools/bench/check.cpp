@@ -33,8 +33,8 @@ double user_memory(const Subject& subject) {
 }
 
 const Bound bounds[] = {
-    {"05 epoll", "system calls a message, 100 clients", 2.05, calls},
-    {"05 epoll", "instructions a message outside the kernel", 200, user_instructions},
+    {"05 epoll", "system calls per message, 100 clients", 2.05, calls},
+    {"05 epoll", "instructions per message outside the kernel", 200, user_instructions},
     {"05 epoll", "bytes of user memory for an idle connection", 100, user_memory},
     {"06 threads", "bytes of user memory for an idle connection", 200, user_memory},
 };

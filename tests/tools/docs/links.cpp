@@ -33,7 +33,7 @@ const std::set<std::string>& manual() {
 
 std::string wrong_with_manual(const std::string& target) {
     static const std::regex form(R"(https://man7\.org/linux/man-pages/man([1-8])/([\w.-]+)\.([1-8])\.html)");
-    static const std::set<std::string> of_other_packages{"strace.1", "ss.8", "ps.1", "perf.1", "nc.1"};
+    static const std::set<std::string> of_other_packages{"strace.1", "ss.8", "ps.1", "ncat.1", "io_uring.7"};
     std::smatch found;
     if (!std::regex_match(target, found, form)) return "not of the form .../man-pages/man2/accept.2.html";
     if (found[1] != found[3]) return "two sections";
