@@ -25,14 +25,14 @@ class ProseReader {
         if (!is_prose || std::regex_match(line, list)) end_paragraph();
         if (in_block_) return;
         if (line.starts_with("#")) in_reference_ = std::regex_search(line, std::regex("^#+ Reference"));
-        if (line.find("<details") != std::string::npos) folded_ = true;
+        if (line.find("<details") != std::string::npos) ++folded_; // there may be more inside
         if (is_prose && text_.empty()) start_ = at_;
         if (is_prose) text_ += line + ' ';
-        if (line.find("</details>") != std::string::npos) folded_ = false;
+        if (line.find("</details>") != std::string::npos) --folded_;
     }
 
     void end_paragraph() {
-        if (!text_.empty()) all_.push_back({plain(text_), start_, !folded_ && !in_reference_});
+        if (!text_.empty()) all_.push_back({plain(text_), start_, folded_ == 0 && !in_reference_});
         text_.clear();
     }
 
@@ -52,7 +52,7 @@ class ProseReader {
     std::size_t at_ = 0;
     std::size_t start_ = 0;
     bool in_block_ = false;
-    bool folded_ = false;
+    int folded_ = 0;
     bool in_reference_ = false;
 };
 
