@@ -152,9 +152,9 @@ $(PROGRAMS) $(TEST_PROGRAMS):
 help-all:
 	@sed -n 's/^###* \?//p' Makefile tests/tests.mk tests/*/*.mk tests/tools/*/*.mk
 	@echo
-	@echo 'SANITIZE=address,undefined or SANITIZE=thread, behind any of them, builds into a folder of its own, build/thread.'
+	@echo 'SANITIZE=address,undefined or SANITIZE=thread, after any of them, builds into a folder of its own, build/thread.'
 	@echo "V=1 shows the compiler's commands. WERROR=1 makes its warnings errors."
 
 # A word that make does not know, or a file that is missing. (With -B make comes here for each file that it finds, too.)
 .DEFAULT:
-	@test -e '$@' || { echo "make: there is no '$@' here. The chapters are 01 to 06, and make help lists what you can type." >&2; exit 2; }
+	@test -e '$@' || { echo "make: there is no '$@' here. The chapters are 01 to 06, and make help lists the commands." >&2; exit 2; }

@@ -162,11 +162,11 @@ std::string Writer::remark_on_data(const Resolved& call) const {
     if (call.event.error == "EAGAIN") return "not now, and that is no error (P3)";
     if (call.event.is("write")) {
         return call.waits == Waits::client
-                   ? "back when the bytes are in the kernel's send buffer: no proof that they arrived (S9)"
-                   : "takes what there is room for, and does not wait (S9, S10)";
+                   ? "returns when the bytes are in the send buffer, which does not prove that they arrived (S9)"
+                   : "takes what there is room for, and does not block (S9, S10)";
     }
-    if (call.event.value == 0) return "0: the client will send no more; it may still read (P4)";
-    if (call.event.has("good ")) return "one read is not one message: it gives what has arrived (S5)";
+    if (call.event.value == 0) return "0, end of file: the client will send no more, but it may still read (P4)";
+    if (call.event.has("good ")) return "returns what has arrived, because one read is not one message (S5)";
     return "";
 }
 
@@ -174,29 +174,32 @@ std::string Writer::remark(const Resolved& call) const {
     const TraceEvent& event = call.event;
     const bool six = chapter_.starts_with("06");
     const auto step = [&](const char* in_six) { return six ? std::string(", ") + in_six : std::string(); };
-    if (event.is("socket")) return "a socket, without an address so far (S1" + step("T1") + ")";
-    if (event.is("fcntl") && event.has("F_SETFL")) return "from here on no call on it waits (S10" + step("T2") + ")";
-    if (event.is("bind")) return "its address, if nobody has it (S2" + step("T3") + ")";
+    if (event.is("socket")) return "a socket, which has no address yet (S1" + step("T1") + ")";
+    if (event.is("fcntl") && event.has("F_SETFL")) return "from here on no call on it blocks (S10" + step("T2") + ")";
+    if (event.is("bind")) return "gives the socket its address, if that is free (S2" + step("T3") + ")";
     if (event.is("listen")) return "the kernel now queues clients (S3" + step("T4") + ")";
     if (event.name.starts_with("epoll_create"))
-        return "a list of what to watch; no size is needed (S12" + step("T5") + ")";
+        return "a list of what to watch, which needs no size (S12" + step("T5") + ")";
     if (event.is("epoll_ctl") && event.has("EPOLL_CTL_ADD"))
-        return "told once, not each time (S13" + step("T6, T12") + ")";
-    if (event.is("epoll_ctl") && event.has("ONESHOT")) return "handed back: watched again, for one event";
+        return "watched from now on, without being told again (S13" + step("T6, T12") + ")";
+    if (event.is("epoll_ctl") && event.has("ONESHOT"))
+        return "given back to the kernel, which watches it again for one event";
     if (event.is("epoll_ctl")) return "watched for something else from now on (S13)";
-    if (event.name.starts_with("epoll_")) return "only those that are ready (S14" + step("T11") + ")";
-    if (event.is_select()) return "all go in, those that are ready come out (S11)";
+    if (event.name.starts_with("epoll_")) return "returns only what is ready (S14" + step("T11") + ")";
+    if (event.is_select()) return "all descriptors go in, and those that are ready come out (S11)";
+    if (event.name.starts_with("accept") && event.error == "EAGAIN") return "not now: the queue is empty (P3, S10)";
     if (event.name.starts_with("accept") && event.value >= 0)
-        return "the first of the queue, a socket of its own (S4" + step("T12") + ")";
+        return "the first client in the queue, with a socket of its own (S4" + step("T12") + ")";
     if (made_by(event) > 0) {
-        return makes_thread(event) ? "a thread: it shares memory and descriptors (S8, T8, T10)"
+        return makes_thread(event) ? "a thread, which shares memory and descriptors (S8, T8, T10)"
                                    : "the child has copies of all descriptors (S6)";
     }
     if (event.is("wait4") && event.value > 0) return "no longer a zombie (S6, P7)";
     if (event.is("close") && names_.at(event.thread) == "parent" && call.client != 0)
-        return "the parent's copy; the child still has its own (S6)";
+        return "this was the parent's copy, and the child still has its own (S6)";
     if (event.is("close") && call.client != 0)
-        return six ? "gone, also from what epoll watches (T15)" : "gone; the next client may get this number (P9)";
+        return six ? "gone, and epoll no longer watches it (T15)"
+                   : "gone, and the next client may get this number (P9)";
     if (call.client != 0 && (event.is("read") || event.is("write"))) return remark_on_data(call);
     return "";
 }
@@ -210,9 +213,9 @@ std::string Writer::waits_for(const Resolved& call) {
     case Waits::work:
         return "for work";
     case Waits::time:
-        return "until it has thought";
+        return "until the request is worked on";
     case Waits::child:
-        return "for a child to end";
+        return "for a child to exit";
     case Waits::nothing:
         break;
     }
@@ -264,7 +267,7 @@ std::string Writer::write() {
     write_step("The server starts", 0, steps.front().time);
     for (std::size_t i = 0; i < steps.size(); ++i) {
         const bool last = i + 1 == steps.size();
-        write_step(last ? "SIGTERM: it stops" : steps[i].what, steps[i].time, last ? 1e300 : steps[i + 1].time);
+        write_step(last ? "SIGTERM: the server stops" : steps[i].what, steps[i].time, last ? 1e300 : steps[i + 1].time);
     }
     return out_.str();
 }
