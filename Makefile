@@ -36,7 +36,7 @@ $(BUILD)/flags: always
 run: $(CHAPTER)
 	$(strip $(filter $(OUT)$(CHAPTER)%,$(SERVERS)) --port $(or $(PORT),7007) $(ARGS))
 
-## make demo             all six meet the same difficult clients, and you see who is served
+## make demo             all six meet difficult clients, and you see who is served
 demo: $(SERVERS) $(BUILD)/tests/tools/demo/demo
 	@$(BUILD)/tests/tools/demo/demo $(SERVERS)
 
@@ -44,7 +44,7 @@ demo: $(SERVERS) $(BUILD)/tests/tools/demo/demo
 diff-02 diff-03 diff-04 diff-05 diff-06: diff-%:
 	@tests/tools/diff.sh $* $(FROM)
 
-## make test             test everything (3 minutes); CHAPTER=03 tests one server, ONLY='half-close' one case
+## make test             test everything (3 minutes); CHAPTER=03, ONLY='half-close'
 test: test-programs
 	@exec tests/run.sh $(BUILD)/tests/logs build/tests/server-tests $(tested) $(if $(filter %01-blocking-server/server,$(tested)),$(FIRST))
 
