@@ -1,0 +1,12 @@
+# The six servers over a network that is not perfect.
+
+WIRE     := build/tests/tools/network/wire
+PROGRAMS += $(WIRE)
+$(WIRE): build/tests/tools/network/wire.o
+
+### make network          all six on a wire that loses, delays, reorders and changes packets (three minutes);
+###                       ONLY='lossy_wire silence' plays those conditions
+.PHONY: network
+network: $(SERVERS) $(WIRE)
+	@tests/need.sh iproute2 python3
+	@tests/tools/network/network.sh $(ONLY)
