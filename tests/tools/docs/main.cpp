@@ -7,6 +7,7 @@
 #include <iomanip>
 #include <iostream>
 #include <regex>
+#include <set>
 #include <stdexcept>
 
 #include "tests/support/failed.h"
@@ -120,13 +121,36 @@ std::string wrong_with_glossary(const Lines& page) {
     return all;
 }
 
+/// A chapter's page offers each exercise of the chapter, that is each of its breakages, and no other.
+std::string wrong_with_exercises(const fs::path& name, const Lines& page) {
+    static const std::regex number("\\b0[1-6]-[0-9]+\\b");
+    static const std::string field = "Exercise: ";
+    if (name.filename() != "README.md" || name.string()[0] != '0') return "";
+    std::set<std::string> offered;
+    for (const std::string& line : page) {
+        for (auto it = std::sregex_iterator(line.begin(), line.end(), number); it != std::sregex_iterator(); ++it) {
+            offered.insert(it->str());
+        }
+    }
+    std::string all;
+    for (const auto& patch : fs::directory_iterator("tests/breakages")) {
+        if (patch.path().filename().string().substr(0, 2) != name.string().substr(0, 2)) continue;
+        for (const std::string& line : read_lines(patch.path().string())) {
+            if (!line.starts_with(field) || offered.erase(line.substr(field.size())) > 0) continue;
+            all += text("    ", name.string(), " does not offer exercise ", line.substr(field.size()), "\n");
+        }
+    }
+    for (const std::string& one : offered) all += text("    ", name.string(), ": there is no exercise ", one, "\n");
+    return all;
+}
+
 void check(const std::string& name, Tally& tally) {
     if (!asked_for(name + ": ")) return;
     const Lines page = read_lines(name);
     std::string why;
     try {
         why = wrong_with_code(name, page) + wrong_with_links(name, page);
-        if (shows_code(name)) why += wrong_with_words(name, page);
+        if (shows_code(name)) why += wrong_with_words(name, page) + wrong_with_exercises(name, page);
         if (name == "common/glossary.md") why += wrong_with_glossary(page);
     } catch (const std::exception& error) {
         why = text("    ", name, ":", error.what(), "\n");
