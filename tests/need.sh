@@ -11,6 +11,7 @@ have() {
         libevent-dev) [ -e /usr/include/event2/event.h ] ;;
         libuv1-dev) [ -e /usr/include/uv.h ] ;;
         libboost-dev) [ -e /usr/include/boost/asio.hpp ] ;;
+        libncurses-dev) [ -e /usr/include/ncurses.h ] ;;
         liburing-dev) [ -e /usr/include/liburing.h ] ;;
         gnuplot-nox) command -v gnuplot >/dev/null ;;
         iproute2) command -v ss >/dev/null ;;

@@ -1,0 +1,16 @@
+# A window that shows a server from inside, while you talk to it in another.
+
+WATCHER       := $(BUILD)/tests/tools/watch/watcher
+TEST_PROGRAMS += $(WATCHER)
+$(WATCHER): $(patsubst %,$(BUILD)/tests/tools/watch/%.o,main look why screen terminal) $(SUPPORT)
+$(BUILD)/tests/tools/watch/%.o: OPTIMIZE := -O2
+$(BUILD)/tests/tools/watch/terminal.o: | need-ncurses
+$(WATCHER): LIBS = $(if $(wildcard /usr/include/ncurses.h),-lncurses)
+.PHONY: watch need-ncurses
+need-ncurses:
+	@tests/need.sh 'libncurses-dev?'
+
+## make watch CHAPTER=03 start one and see inside it; PID=4711: one that runs
+###                       PORT=7100, ARGS='--think 2000'; ONCE=1 prints one snapshot
+watch: $(WATCHER) $(if $(PID),,$(one))
+	@$(WATCHER) $(if $(PID),pid $(PID) $(PORT),start $(one) $(or $(PORT),7007) $(ARGS))
