@@ -39,7 +39,7 @@ how="as root: apt-get install ${missing[*]}"
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo=sudo
 if ! command -v apt-get >/dev/null; then
-    how="so they are called in Debian"
+    how="these are their names in Debian"
 elif [ -z "$sudo" ] || command -v sudo >/dev/null; then
     echo "installing what is missing: ${sudo:+sudo }apt-get install ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive

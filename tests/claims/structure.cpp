@@ -177,7 +177,7 @@ Finding t13_read_event(const Steps& steps) {
 }
 
 Finding t14_write_event(const Steps& steps) {
-    std::set<pid_t> workers = steps.readers.threads; // they answer at once where there is room
+    std::set<pid_t> workers = steps.readers.threads; // they answer immediately where there is room
     workers.insert(steps.writers.threads.begin(), steps.writers.threads.end());
     return {steps.handed_on(steps.writers, "EPOLLOUT", "write") && only_by(steps, "write", workers), ""};
 }

@@ -264,7 +264,7 @@ constexpr double large = 40; // KiB
 Finding s7_memory_of_a_process(const Chapter& chapter) {
     RunningServer server(chapter.program);
     const double memory = memory_a_client(server.endpoint(), server.pid());
-    return {memory > large, kibibytes(memory) + " a client"};
+    return {memory > large, kibibytes(memory) + " per client"};
 }
 
 /// A server with a thread for each client, as blocking as chapter 02.
@@ -334,7 +334,7 @@ Finding s8_threads(const Chapter& chapter) {
     const double thread_cost = cost_of_making(make_a_thread);
 
     return {same_waiting && thread_memory < process_memory / 2 && thread_cost < fork_cost,
-            text(kibibytes(thread_memory), " a thread, ", kibibytes(process_memory), " a process; `fork` costs ",
+            text(kibibytes(thread_memory), " per thread, ", kibibytes(process_memory), " per process; `fork` costs ",
                  static_cast<int>(fork_cost / thread_cost), "x")};
 }
 

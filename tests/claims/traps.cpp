@@ -124,7 +124,7 @@ Finding p4_half_close(const Chapter& chapter) {
     return {keeps(chapter, {"half-close", "half-close, slow reader"}), ""};
 }
 
-/// How many of 1,000 calls of epoll_wait return at once, for a connection on which nothing happens.
+/// How many of 1,000 calls of epoll_wait return immediately, for a connection on which nothing happens.
 int returns_at_once(std::uint32_t asked_for) {
     const TcpPair pair = tcp_pair();
     const Fd epoll = epoll_watching(pair.server.get(), asked_for);
@@ -142,7 +142,7 @@ Finding p5_room_to_write(const Chapter& chapter) {
     client.exchange(random_bytes(8 << 20, 5)); // after this there is nothing left to send, and much room
     wait_for_rest(server.pid());               // not one thread runs
     return {asked_for_room == 1000 && not_asked == 0,
-            text("asked, ", asked_for_room, " of 1000 waits end at once; else ", not_asked)};
+            text("asked, ", asked_for_room, " of 1000 waits return immediately; else ", not_asked)};
 }
 
 // --- P6 -------------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ Finding p10_one_thread_a_connection(const Chapter& chapter) {
     wait_for_rest(server.pid());
     const std::size_t thinking = tasks_in(server.pid(), SYS_clock_nanosleep);
     return {level_triggered == 10 && one_shot == 1 && thinking == 1,
-            text(level_triggered, " of 10 waits give the event, with EPOLLONESHOT ", one_shot)};
+            text(level_triggered, " of 10 waits return the event, with EPOLLONESHOT ", one_shot)};
 }
 
 // --- P11 ------------------------------------------------------------------------------------------------------------
