@@ -21,7 +21,7 @@ timeline: need-strace $(TRACER) $(tested)
 # Draws the READMEs' pictures, and writes the blocks that stand between `made by make docs` and `end of what make docs
 # made`, where they no longer are what is shown. The commands of the READMEs need what is in DOCS_NEED.
 ### make docs             write the READMEs' pictures and excerpts again; REDRAW=1: all pictures, after a change of svg.cpp
-DOCS_NEED := netcat-openbsd ncat socat iproute2 procps perl
+DOCS_NEED := netcat-openbsd ncat socat iproute2 procps perl python3
 READMES   := README.md $(sort $(wildcard 0*/*.md common/*.md tests/*.md tests/*/*.md tests/tools/*/*.md))
 .PHONY: docs test-docs
 docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO)
