@@ -62,31 +62,42 @@ test: export CHECKS = $(checks)
 # --- the grader, and the tests of the tests -----------------------------------------------------------------------------
 
 ## make check SERVER='./mine {port}' LEVEL=03
-##                       let the grader judge a server of yours, in any language
-###                       HINTS=1 gives a second hint, and ONLY='half-close' plays one case
+##                       let the grader judge your server, in any language (30 s)
+##                       LEVEL=00 are the first steps, ONLY='half-close' is one case
+###                       HINTS=1 gives a second hint
 CHECK    := $(BUILD)/tests/check
 PROGRAMS += $(CHECK)
 $(CHECK): $(call objects,grader cases) $(SUPPORT)
 
 # A server in mine/, where make new-server lays it out, is built when it has changed.
-mine := $(filter mine/%,$(SERVER))
+mine := $(foreach word,$(subst ',,$(value SERVER)),$(if $(filter mine/%,$(word)),$(if $(wildcard $(word).cpp),$(word))))
 $(mine): %: %.cpp
 	@echo '  compile  $<'
 	@$(COMPILE) -o $@ $<
-.PHONY: check
+.PHONY: check check-first-time
+check-first-time:
+	@test -e $(CHECK) || echo 'The grader itself is compiled first. That takes about a minute, and happens once.'
+$(if $(filter check,$(MAKECMDGOALS)),$(call objects,grader cases) $(SUPPORT)): | check-first-time
+# Through the environment, so that quotes in them do not meet those of the recipe. PWD is where make was typed.
+unexport SERVER LEVEL NAME
+check: export CHECK_SERVER  = $(value SERVER)
+check: export CHECK_LEVEL   = $(value LEVEL)
+check: export CHECK_FOLDERS = $(PWD):$(CURDIR):$(CURDIR)/$(CHAPTER)
 check: $(CHECK) $(mine)
-	@$(CHECK) '$(SERVER)' '$(LEVEL)'
+	@exec $(CHECK) "$$CHECK_SERVER" "$$CHECK_LEVEL"
 
 ## make new-server NAME=echo
 ##                       lay out a server for you to write, in mine/echo
 ###                       FROM=first begins with chapter 01's first.cpp
-NAME ?= server
+# Only a NAME on make's command line counts: some systems have one in the environment.
 .PHONY: new-server
+new-server: export NEW_SERVER = $(if $(filter command%,$(origin NAME)),$(value NAME),server)
 new-server:
-	@if [ -e 'mine/$(NAME)' ]; then echo "mine/$(NAME) is there already; choose another NAME=..." >&2; exit 2; fi
-	@mkdir -p 'mine/$(NAME)'
-	@sed 's|NAME|$(NAME)|' $(if $(filter first,$(FROM)),01-blocking-server/first.cpp,tests/starter/server.cpp) > 'mine/$(NAME)/server.cpp'
-	@echo "Yours to write: mine/$(NAME)/server.cpp. Then: make check SERVER='mine/$(NAME)/server {port}' LEVEL=01"
+	@case "$$NEW_SERVER" in ''|-*|*[!A-Za-z0-9_-]*) \
+	    echo 'NAME may have letters, digits, - and _ in it, and nothing else: make new-server NAME=echo' >&2; exit 2;; esac; \
+	if [ -e "mine/$$NEW_SERVER" ]; then echo "mine/$$NEW_SERVER is there already; choose another NAME=..." >&2; exit 2; fi; \
+	mkdir -p "mine/$$NEW_SERVER" && sed "s|NAME|$$NEW_SERVER|" $(if $(filter first,$(FROM)),01-blocking-server/first.cpp,tests/starter/server.cpp) > "mine/$$NEW_SERVER/server.cpp" && \
+	echo "Yours to write: mine/$$NEW_SERVER/server.cpp. Then: make check SERVER='mine/$$NEW_SERVER/server {port}' LEVEL=00"
 
 ### make test-grader      test the grader with servers of others, right and wrong ones
 .PHONY: test-grader

@@ -42,6 +42,7 @@ class Subject {
         return Client(endpoint(), receive_buffer, segment);
     }
     [[nodiscard]] const std::string& program() const { return program_; }
+    [[nodiscard]] const std::vector<std::string>& command() const { return command_; }
     [[nodiscard]] milliseconds patience() const { return patience_; }
 
     /// The level that the grader has been asked for: 1 to 6. 0 where the project's own servers are tested.

@@ -1,194 +1,230 @@
 // The grader: plays the black-box cases against any echo server, in any language, and explains what it saw.
-// Usage: check 'COMMAND with {port}' [LEVEL]   (LEVEL 01 to 06: the chapter whose abilities are expected)
-// HINTS=1 in the environment gives the second hint, ONLY=NAME plays one case.
-// Exit status: 0 all passed, 1 something failed, 2 it could not be tried.
+// Usage: check 'COMMAND with {port}' [LEVEL]   (LEVEL 01 to 06: the chapter whose abilities are expected; 00: the first
+// steps) HINTS=1 in the environment gives the second hint, ONLY=NAME plays one case. Exit status: 0 all passed, 1
+// something failed, 2 it could not be tried.
 
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <wordexp.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <set>
 
 #include "common/descriptor_limit.h"
 #include "common/write_all.h"
-#include "tests/cases/case.h"
-#include "tests/servers/excuses.h"
+#include "tests/grader/command.h"
+#include "tests/grader/order.h"
+#include "tests/grader/printable.h"
+#include "tests/grader/sandbox.h"
+#include "tests/grader/trial.h"
 
 namespace {
 
-constexpr milliseconds start_limit(8000);
-constexpr milliseconds patience(3000);
-constexpr milliseconds time_for_all(180000);
+constexpr std::chrono::seconds time_for_first_part(180);
+constexpr std::chrono::seconds time_for_second_part(120);
 
-[[noreturn]] void refuse(const std::string& why) {
-    std::cerr << why << "\n\nusage: make check SERVER='./my-server {port}' [LEVEL=01 ... 06] [HINTS=1]\n";
-    std::exit(2);
-}
-
-/// The words of the command, quoted as in a shell; nothing is executed for it.
-std::vector<std::string> shell_words(const std::string& command) {
-    if (command.find_first_not_of(" \t") == std::string::npos) refuse("SERVER is missing: which program shall it be?");
-    // wordexp would take the braces of {port} for the shell's, so they are kept from it.
-    std::string guarded = command;
-    const std::string place = "{port}";
-    const std::string guard = "\x01port\x01";
-    for (std::size_t at = guarded.find(place); at != std::string::npos; at = guarded.find(place)) {
-        guarded.replace(at, place.size(), guard);
-    }
-    wordexp_t expanded{};
-    if (wordexp(guarded.c_str(), &expanded, WRDE_NOCMD) != 0) {
-        refuse("SERVER='" + command + "' is not a plain command (no |, ;, &, <, > or $(...); quotes are fine)");
-    }
-    std::vector<std::string> words(expanded.we_wordv, expanded.we_wordv + expanded.we_wordc);
-    wordfree(&expanded);
-    for (std::string& word : words) {
-        for (std::size_t at = word.find(guard); at != std::string::npos; at = word.find(guard)) {
-            word.replace(at, guard.size(), place);
-        }
-    }
-    return words;
-}
-
-/// What the server does beside the cases, each said once, at the end.
-std::set<std::string> remarks;
-bool floods = false; // its standard output
-
-/// Ends whatever of the server is still there: it gets SIGTERM and a moment first. Children that have hidden from it
-/// have become ours, because we are their subreaper.
-void clean_up(Subject& subject) {
-    if (!subject.started()) return;
-    Process& process = subject.server().process();
-    if (const auto ended = process.wait(milliseconds(0)); !ended) {
-        process.signal(SIGTERM);
-        if (!process.wait(milliseconds(300))) remarks.insert("It did not end at SIGTERM and was killed.");
-    }
-    if (process.printed() > (1 << 20)) floods = true;
-    // Its children may take a moment to see that their clients have gone.
-    const std::vector<pid_t> children = process_tree(process.pid());
-    const auto have_ended = [&] { return std::all_of(children.begin(), children.end(), has_ended); };
-    static_cast<void>(eventually(have_ended, milliseconds(500))); // those that have not are killed below
-    subject.end();
-    for (const pid_t pid : process_tree(getpid())) {
-        if (pid == getpid()) continue;
-        if (process_state(pid) != 'Z') remarks.insert("It left processes behind when it ended; they were killed.");
-        kill(pid, SIGKILL);
-        waitpid(pid, nullptr, 0);
-    }
-}
-
-struct Count {
+struct Grading {
+    const Request request;
     int passed = 0;
-    int failed = 0;
     int skipped = 0;
+    std::vector<std::string> failures{};
+    std::vector<std::string> untried{};
+    std::set<std::string> remarks{};
+    bool heeds_sigterm = true;
+    bool floods = false;
+    Clock::time_point until = Clock::now() + time_for_first_part;
+    bool in_second_part = false;
+
+    [[nodiscard]] bool stops_at_first() const { return request.level == 0; }
 };
 
-void print_failure(const Case& played, const Failed& failed) {
-    std::cout << "FAIL    " << played.name << ": " << played.promise << "\n"
-              << "        the client   " << failed.did << "\n"
-              << "        expected     " << failed.expected << "\n"
-              << "        got          " << failed.got << "\n"
-              << "        hint         " << played.lesson->hint << "\n";
-    if (const char* hints = std::getenv("HINTS"); hints != nullptr && std::string(hints) == "1") {
-        std::cout << "        second hint  " << played.lesson->call << "\n";
+/// A server that is not there, or a machine without a loopback interface, would fail everything.
+void try_to_connect(const Request& request) {
+    const Case probe{"probe", "a client can connect", [](Subject& subject) { subject.start(), subject.connect(); },
+                     Lesson{}};
+    const Verdict verdict = try_case(probe, request, milliseconds(20000), true);
+    if (verdict.kind == Verdict::passed) return;
+    if (verdict.not_there) {
+        give_up("The server does not come up: " + verdict.got + ".\nLEVEL=00 leads to the first answer step by step.");
+    }
+    give_up("A client cannot connect to it at 127.0.0.1: " + verdict.got + ".");
+}
+
+/// The kernel itself answers here, so this is about the machine and not about the server.
+void expect_loopback() {
+    try {
+        const Address any = parse_address("127.0.0.1", 0).value();
+        const Fd listener(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+        check(bind(listener.get(), any.raw(), any.size), "bind");
+        check(listen(listener.get(), 1), "listen");
+        const Address here = local_address(listener.get());
+        const Fd client(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+        check(connect(client.get(), here.raw(), here.size), "connect");
+    } catch (const std::system_error& error) {
+        refuse(text(
+            "The loopback interface of this machine does not work (", error.what(),
+            "), so no client can reach 127.0.0.1. That is no fault of the server's. `ip link set lo up` may help."));
+    }
+}
+
+void print_failure(const Request& request, const Verdict& verdict) {
+    std::cout << "        the client   " << verdict.did << "\n"
+              << "        expected     " << verdict.expected << "\n"
+              << "        got          " << verdict.got << "\n";
+    for (const std::string& line : verdict.said) std::cout << "        it printed   " << line << "\n";
+    std::cout << "        hint         " << verdict.hint << "\n";
+    if (request.second_hint) {
+        std::cout << "        second hint  " << verdict.second_hint << "\n";
     } else {
         std::cout << "        (HINTS=1 gives a second hint: which call, and its man page)\n";
+    }
+}
+
+/// The first failure is told in full, the others by name: they are often consequences.
+void tell_failure(Grading& grading, const Case& played, const Verdict& verdict) {
+    std::cout << "FAIL    " << played.name << ": " << played.promise << "\n";
+    if (grading.failures.empty()) {
+        print_failure(grading.request, verdict);
+    } else if (const std::string cause = probable_cause(played.name, grading.failures); !cause.empty()) {
+        std::cout << "        probably follows from '" << cause << "'\n";
+    } else {
+        std::cout << "        got          " << verdict.got << "\n";
+    }
+    grading.failures.push_back(played.name);
+}
+
+/// On a terminal, what is being played now, until the verdict takes its place.
+void show_progress(const std::string& words) {
+    if (isatty(STDOUT_FILENO) == 1) std::cout << "\r\x1b[K" << words << std::flush;
+}
+
+void play(Grading& grading, const Case& one) {
+    const auto left = std::chrono::duration_cast<milliseconds>(grading.until - Clock::now());
+    const milliseconds limit = std::min<milliseconds>(one.limit, left);
+    show_progress("        " + one.name + " ...");
+    const Verdict verdict = try_case(one, grading.request, limit, grading.heeds_sigterm);
+    show_progress("");
+    grading.heeds_sigterm = grading.heeds_sigterm && verdict.heeds_sigterm;
+    grading.floods = grading.floods || verdict.floods;
+    grading.remarks.insert(verdict.remarks.begin(), verdict.remarks.end());
+    if (verdict.kind == Verdict::passed) {
+        std::cout << "pass    " << one.name << ": " << one.promise << "\n        " << one.lesson->why << "\n";
+        ++grading.passed;
+    } else if (verdict.kind == Verdict::skipped) {
+        std::cout << "skip    " << one.name << ": " << verdict.got << "\n";
+        ++grading.skipped;
+    } else {
+        tell_failure(grading, one, verdict);
     }
     std::cout << std::flush;
 }
 
-/// Plays one case; whether it passed.
-void play(const Case& played, const std::vector<std::string>& command, int level, Count& count) {
-    Subject subject(command, start_limit, patience);
-    subject.set_level(level);
-    try {
-        played.play(subject);
-        std::cout << "pass    " << played.name << ": " << played.promise << "\n        " << played.lesson->why
-                  << std::endl;
-        ++count.passed;
-    } catch (const Failed& failed) {
-        Failed shown = failed;
-        if (subject.started()) {
-            const auto ended = subject.server().process().wait(milliseconds(50));
-            if (ended) shown.got += "; the server has gone: " + to_string(*ended);
+/// Not even one line came back, or a step has failed: all that follows would need it.
+bool is_pointless(const Grading& grading) {
+    return !grading.failures.empty() && (grading.stops_at_first() || grading.passed == 0);
+}
+
+void play_all(Grading& grading, const std::vector<Case>& cases) {
+    for (const Case& one : cases) {
+        if (one.second_part && !grading.in_second_part) {
+            grading.in_second_part = true;
+            grading.until = Clock::now() + time_for_second_part;
+            if (!is_pointless(grading)) {
+                std::cout << "\nNow the second part: about 30 more seconds, and " << time_for_second_part.count()
+                          << " at most, for what only shows with time or with many clients.\n";
+            }
         }
-        print_failure(played, shown);
-        ++count.failed;
-    } catch (const Skipped& skipped) {
-        std::cout << "skip    " << played.name << ": " << skipped.what() << std::endl;
-        ++count.skipped;
+        if (is_pointless(grading) || Clock::now() > grading.until) {
+            grading.untried.push_back(one.name);
+        } else {
+            play(grading, one);
+        }
     }
-    remarks.insert(subject.remarks().begin(), subject.remarks().end());
-    clean_up(subject);
 }
 
-bool asked_at(const Case& one, int level) {
-    if (!one.lesson) return false;
-    const auto is_this = [&](const Excuse& excuse) { return excuse.chapter == level && excuse.name == one.name; };
-    return std::none_of(excuses.begin(), excuses.end(), is_this) &&
-           std::none_of(not_asked.begin(), not_asked.end(), is_this) &&
-           std::none_of(not_asked_of_strangers.begin(), not_asked_of_strangers.end(), is_this);
+void tell_untried(const Grading& grading) {
+    if (grading.untried.empty()) return;
+    if (grading.stops_at_first()) {
+        std::cout << "The next steps:";
+    } else if (is_pointless(grading)) {
+        std::cout
+            << "The first case is what all others begin with, so they were not tried. LEVEL=00 leads to it step by "
+               "step.\n";
+        return;
+    } else {
+        std::cout << "The time that a grading may take is over. Not tried:";
+    }
+    for (const std::string& name : grading.untried) std::cout << (name == grading.untried[0] ? " " : ", ") << name;
+    std::cout << ".\n";
 }
 
-/// Tries whether the server comes up at all, before any case is played.
-void try_to_start(const std::vector<std::string>& command) {
-    Subject subject(command, start_limit, patience);
-    try {
-        subject.start();
-    } catch (const Failed& failed) {
-        clean_up(subject);
-        refuse("The server does not come up: " + failed.got + ".");
+/// Ends the grading; its exit status.
+int sum_up(Grading& grading, std::size_t not_asked) {
+    std::cout << "\n";
+    tell_untried(grading);
+    for (const std::string& remark : grading.remarks) std::cout << remark << "\n";
+    if (grading.floods) std::cout << "FAIL    It prints megabytes; nobody reads them.\n";
+    if (not_asked > 0)
+        std::cout << not_asked << " cases are not asked for at level 0" << grading.request.level << ".\n";
+    if (!grading.failures.empty() && grading.request.only.empty()) {
+        std::cout << "What failed, and how to play only that, with the whole story:\n";
+        for (const std::string& name : grading.failures) {
+            const std::string cause = probable_cause(name, grading.failures);
+            std::cout << "    " << again(grading.request, name)
+                      << (cause.empty() ? "" : "   # probably from '" + cause + "'") << "\n";
+        }
     }
-    clean_up(subject);
+    const std::size_t failed = grading.failures.size() + (grading.floods ? 1 : 0);
+    const std::size_t skipped = static_cast<std::size_t>(grading.skipped) + grading.untried.size();
+    const bool good = failed == 0 && grading.passed > 0 && grading.untried.empty();
+    if (good && grading.request.level == 0 && grading.request.only.empty()) {
+        std::cout << "All steps are done. LEVEL=01 asks for what comes next.\n";
+    }
+    std::cout << grading.passed << " passed, " << failed << " failed";
+    if (skipped > 0) std::cout << ", " << skipped << " skipped";
+    std::cout << std::endl;
+    return good ? 0 : 1;
+}
+
+/// The cases that are played, and a sentence about what is ahead.
+std::vector<Case> choose(const Request& request, std::size_t& not_asked) {
+    std::vector<Case> cases = cases_in_order(request.level);
+    not_asked = 0;
+    if (request.only.empty()) {
+        for (const Case& one : all_cases()) {
+            if (request.level > 0 && one.lesson && !why_not_asked(one.name, request.level).empty()) ++not_asked;
+        }
+        std::cout << "Level 0" << request.level << ": " << cases.size()
+                  << (request.level == 0 ? " steps, 5 seconds.\n\n" : " cases, about half a minute.\n\n") << std::flush;
+        return cases;
+    }
+    std::string names;
+    for (const Case& one : cases) names += (names.empty() ? "" : "; ") + one.name;
+    std::erase_if(cases, [&](const Case& one) { return one.name != request.only; });
+    if (cases.empty()) {
+        refuse(text("ONLY=", quoted(request.only), " is not played at level 0", request.level, ": ",
+                    why_not_asked(request.only, request.level), ". These are:\n", names));
+    }
+    return cases;
 }
 
 } // namespace
 
 int main(int argc, char* argv[]) {
-    if (argc < 2) refuse("SERVER is missing: which program shall it be?");
-    const std::vector<std::string> command = shell_words(argv[1]);
-    const int level = argc > 2 && *argv[2] != '\0' ? std::atoi(argv[2]) : 6;
-    if (level < 1 || level > 6) refuse(std::string("LEVEL='") + argv[2] + "' is none of 01 to 06");
-
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const Request request = read_request(argc, argv);
+    std::size_t not_asked = 0;
+    enter_folder_of(request);
+    prepare_to_clean_up();
     ignore_write_signals();
     limit_descriptors(RLIM_INFINITY);
-    try_to_start(command);
-
-    const char* only = std::getenv("ONLY");
-    const auto until = Clock::now() + time_for_all;
-    Count count;
-    int above = 0;
-    bool given_up = false;
-    std::vector<Case> cases = all_cases();
-    std::stable_partition(cases.begin(), cases.end(), [](const Case& one) { return !one.second_part; });
-    for (const Case& one : cases) {
-        if (!one.lesson || (only != nullptr && *only != '\0' && one.name != only)) continue;
-        if (!asked_at(one, level)) {
-            ++above;
-        } else if (given_up || Clock::now() > until) {
-            ++count.skipped;
-        } else {
-            play(one, command, level, count);
-            given_up = count.failed == 1 && count.passed == 0; // not even one line: the others all need that
-        }
+    expect_loopback();
+    const std::vector<Case> cases = choose(request, not_asked);
+    constexpr std::size_t for_all_clients = 1300;
+    if (descriptor_limit() < for_all_clients) {
+        std::cout << "Only " << descriptor_limit()
+                  << " descriptors are allowed here (ulimit -Hn). What needs more clients than that is skipped.\n";
     }
-
-    std::cout << "\n";
-    if (given_up) std::cout << "The first case is what all others begin with, so they were not tried.\n";
-    if (Clock::now() > until) std::cout << "After " << time_for_all.count() / 1000 << " s the rest was not tried.\n";
-    for (const std::string& remark : remarks) std::cout << remark << "\n";
-    if (floods) {
-        std::cout << "FAIL    It prints megabytes; nobody reads them.\n";
-        ++count.failed;
-    }
-    if (above > 0) std::cout << above << " cases are not asked for at level 0" << level << ".\n";
-    std::cout << count.passed << " passed, " << count.failed << " failed";
-    if (count.skipped > 0) std::cout << ", " << count.skipped << " skipped";
-    std::cout << std::endl;
-    return count.failed == 0 && count.passed > 0 && !given_up && Clock::now() <= until ? 0 : 1;
+    if (request.level > 0) try_to_connect(request);
+    Grading grading{request};
+    play_all(grading, cases);
+    return sum_up(grading, not_asked);
 }

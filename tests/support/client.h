@@ -26,6 +26,8 @@ struct Endpoint {
     Address address;
     milliseconds patience = long_enough;
     std::uint32_t ports = 0; ///< those of its clients: first | last << 16 (IP_LOCAL_PORT_RANGE, Linux 6.3); 0: any
+    bool has_room = false;   ///< a client that waits a second because the server's queue is full is a failure
+    std::size_t overflown_before = 0; ///< what overflown_queues() said when the server was started
 };
 
 /// `size` bytes that look random and depend on `seed` only; every byte value occurs.
@@ -98,6 +100,7 @@ class Client {
 
   private:
     std::string receive_to_end(bool reset_is_an_end);
+    void wait_for_connection(const Endpoint& server) const;
     bool wait_for(short events, milliseconds time) const;
     void wait_or_fail(short events, const std::string& for_what) const;
 

@@ -6,13 +6,19 @@
 #include <random>
 
 #include "tests/support/failed.h"
+#include "tests/support/sockets.h"
 
 Crowd::Crowd(const Endpoint& server, std::size_t size) : patience_(server.patience) {
     members_.reserve(size);
+    bool paced = server.has_room;
     for (std::size_t i = 0; i < size; ++i) {
         const auto now = Clock::now();
         members_.push_back({Client(server), now, text("client ", i, "\n")});
         members_.back().client.send(members_.back().line);
+        // In portions that fit into a queue of ordinary length, while the server takes them.
+        constexpr std::size_t portion = 32;
+        if (!paced || members_.size() % portion != 0) continue;
+        paced = eventually([&] { return accept_queue(server) == 0; }, milliseconds(1000));
     }
 }
 

@@ -123,6 +123,8 @@ void Process::drain(Fd output) {
         constexpr std::size_t kept = 2000;
         const std::size_t room = kept - std::min(kept, beginning_.size());
         beginning_.append(piece.data(), std::min(room, static_cast<std::size_t>(count)));
+        end_.append(piece.data(), static_cast<std::size_t>(count));
+        end_.erase(0, end_.size() - std::min(kept, end_.size()));
         printed_ += static_cast<std::size_t>(count);
     }
 }
@@ -159,6 +161,17 @@ std::string Process::standard_error() const {
         return beginning_;
     }
     return stderr_.content();
+}
+
+std::vector<std::string> Process::last_lines(std::size_t count) const {
+    std::vector<std::string> lines;
+    const std::lock_guard lock(beginning_mutex_);
+    std::istringstream all(end_);
+    for (std::string line; std::getline(all, line);) {
+        if (!line.empty()) lines.push_back(line);
+    }
+    lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(std::min(count, lines.size())));
+    return lines;
 }
 
 std::string Process::beginning_of_errors() const {

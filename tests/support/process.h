@@ -72,6 +72,9 @@ class Process {
     /// The first of that in one line, for messages.
     [[nodiscard]] std::string beginning_of_errors() const;
 
+    /// The last lines that a stranger's program has printed so far, at most so many.
+    [[nodiscard]] std::vector<std::string> last_lines(std::size_t count) const;
+
     /// How many bytes a stranger's program has printed.
     [[nodiscard]] std::size_t printed() const { return printed_; }
 
@@ -81,6 +84,8 @@ class Process {
     std::optional<Ended> wait(milliseconds time);
     /// Reads what it prints, and waits for its end, both for so long at most.
     Outcome outcome(milliseconds time = long_enough);
+    /// Somebody else has called waitpid for it.
+    void has_been_waited_for() { ended_ = Ended{}; }
     [[nodiscard]] bool running() { return !wait(milliseconds(0)).has_value(); }
 
   private:
@@ -95,6 +100,7 @@ class Process {
     std::thread drainer_;
     mutable std::mutex beginning_mutex_;
     std::string beginning_;
+    std::string end_;
     std::atomic<std::size_t> printed_ = 0;
     std::atomic<bool> drained_ = false;
 };

@@ -1,8 +1,10 @@
 #include "tests/support/running_server.h"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "common/check.h"
@@ -17,12 +19,78 @@ std::vector<std::string> command(std::vector<std::string> words, const std::stri
     return words;
 }
 
-/// A port that is free now. It could be taken by another program before the server has it; nobody here does that.
-std::uint16_t free_port() {
-    Address address = parse_address("127.0.0.1", 0).value();
+/// Whether it can be bound; 0 binds any, and `port` becomes that one.
+bool is_free(std::uint16_t& port) {
+    const Address address = parse_address("127.0.0.1", port).value();
     const Fd probe(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-    check(bind(probe.get(), address.raw(), address.size), "bind");
-    return port_of(local_address(probe.get()));
+    if (bind(probe.get(), address.raw(), address.size) < 0) return false;
+    port = port_of(local_address(probe.get()));
+    return true;
+}
+
+/// Where the server listens instead, and what that points to. Empty when it listens nowhere.
+std::string where_it_listens(pid_t root, std::uint16_t port) {
+    const std::vector<pid_t> tree = process_tree(root);
+    for (const TcpSocket& socket : listening_sockets()) {
+        const auto has_it = [&](pid_t pid) { return descriptor_of(pid, socket.inode) >= 0; };
+        if (std::none_of(tree.begin(), tree.end(), has_it)) continue;
+        const std::string where = text("; it listens on port ", socket.local_port);
+        if (socket.local_port == swapped(port)) {
+            return text(where, ", which is ", port,
+                        " with its two bytes swapped: the port belongs into the address in ",
+                        "network byte order, htons(3)");
+        }
+        return where + " (does it use the {port} that it is given, and does bind succeed?)";
+    }
+    return "";
+}
+
+/// Why a stranger's server is not there.
+std::string what_is_wrong(Process& process, std::uint16_t port, milliseconds waited) {
+    std::string what;
+    if (const auto ended = process.wait(milliseconds(0))) {
+        what = text("it ended at once: ", to_string(*ended));
+        if (!ended->by_signal && ended->value == 127) what = "there is no such program";
+        if (!ended->by_signal && ended->value == 126) what = "it cannot be executed (is it a program, and chmod +x?)";
+    } else {
+        what = text("after ", waited.count() / 1000, " seconds it does not listen on port ", port,
+                    where_it_listens(process.pid(), port));
+    }
+    const std::string printed = process.beginning_of_errors();
+    return what + (printed.empty() ? "" : "; it printed: " + printed);
+}
+
+/// Throws Failed when the kernel refuses a client at 127.0.0.1, although somebody listens on the port. The kernel
+/// answers for the server, which need not do anything. This is a look from outside: it makes no connection.
+void expect_reachable(std::uint16_t port) {
+    std::string where;
+    for (const TcpSocket& socket : tcp_sockets(port)) {
+        if (socket.state != TcpState::listening) continue;
+        const std::array<std::uint32_t, 4>& host = socket.local_host;
+        const bool all = host[0] == 0 && host[1] == 0 && host[3] == 0;
+        if (all || host == std::array<std::uint32_t, 4>{0, 0, htonl(0xffff), htonl(INADDR_LOOPBACK)}) return;
+        where = host == std::array<std::uint32_t, 4>{0, 0, 0, htonl(1)} ? "::1" : "another address";
+    }
+    throw Failed{"started it", text("a server that listens on port ", port, " of 127.0.0.1"),
+                 text("it listens on port ", port, ", but only at ", where,
+                      ": the clients come to 127.0.0.1, so let it listen there, or on all addresses")};
+}
+
+} // namespace
+
+std::uint16_t swapped(std::uint16_t port) {
+    return static_cast<std::uint16_t>(port << 8 | port >> 8);
+}
+
+/// It could be taken by another program before the server has it; nobody here does that.
+std::uint16_t free_port() {
+    for (int i = 0; i < 1000; ++i) {
+        std::uint16_t port = 0;
+        if (!is_free(port)) break;
+        std::uint16_t other = swapped(port);
+        if (other != port && other >= 1024 && is_free(other)) return port;
+    }
+    throw Failed{"looked for a free port of 127.0.0.1", "one", "none"};
 }
 
 std::vector<std::string> with_port(std::vector<std::string> command, std::uint16_t port) {
@@ -34,28 +102,6 @@ std::vector<std::string> with_port(std::vector<std::string> command, std::uint16
     }
     return command;
 }
-
-/// Why a stranger's server is not there.
-std::string what_is_wrong(Process& process, std::uint16_t port, milliseconds waited) {
-    std::string what;
-    if (const auto ended = process.wait(milliseconds(0))) {
-        what = text("it ended at once: ", to_string(*ended));
-        if (!ended->by_signal && ended->value == 127) what = "there is no such program";
-        if (!ended->by_signal && ended->value == 126) what = "it cannot be executed (is it a program, and chmod +x?)";
-    } else {
-        what = text("after ", waited.count() / 1000, " seconds it does not listen on port ", port);
-        const std::vector<pid_t> tree = process_tree(process.pid());
-        for (const TcpSocket& socket : listening_sockets()) {
-            const auto has_it = [&](pid_t pid) { return descriptor_of(pid, socket.inode) >= 0; };
-            if (std::none_of(tree.begin(), tree.end(), has_it)) continue;
-            what += text("; it listens on port ", socket.local_port, " (does it use the {port} that it is given?)");
-        }
-    }
-    const std::string printed = process.beginning_of_errors();
-    return what + (printed.empty() ? "" : "; it printed: " + printed);
-}
-
-} // namespace
 
 RunningServer::RunningServer(const std::string& program, const std::vector<std::string>& more,
                              const std::function<void()>& before_exec, std::vector<std::string> wrapper)
@@ -80,7 +126,8 @@ RunningServer::RunningServer(const std::string& program, const std::vector<std::
 
 RunningServer::RunningServer(const std::vector<std::string>& command, milliseconds start_limit,
                              const std::function<void()>& before_exec, std::uint16_t port)
-    : port_(port != 0 ? port : free_port()), process_({with_port(command, port_), before_exec, false}) {
+    : port_(port != 0 ? port : free_port()), overflown_before_(overflown_queues()),
+      process_({with_port(command, port_), before_exec, false}) {
     const auto listened_on = [&] {
         const std::vector<TcpSocket> sockets = tcp_sockets(port_);
         return std::any_of(sockets.begin(), sockets.end(),
@@ -92,6 +139,7 @@ RunningServer::RunningServer(const std::vector<std::string>& command, millisecon
         throw Failed{"started it", text("a server that listens on port ", port_),
                      what_is_wrong(process_, port_, start_limit)};
     }
+    expect_reachable(port_);
     address_ = parse_address("127.0.0.1", port_).value();
 }
 

@@ -9,6 +9,14 @@
 #include "tests/support/client.h"
 #include "tests/support/process.h"
 
+/// A port that is free now, also with its two bytes swapped: a server that forgets htons listens there.
+std::uint16_t free_port();
+std::uint16_t swapped(std::uint16_t port);
+inline const std::string byte_order = "the port goes into the address in network byte order, as htons(3) gives it";
+
+/// The command of a stranger's server, with `port` where it says {port}.
+std::vector<std::string> with_port(std::vector<std::string> command, std::uint16_t port);
+
 /// Starts a server on a free port and waits until it listens. It ends with this object.
 class RunningServer {
   public:
@@ -25,7 +33,9 @@ class RunningServer {
                   const std::function<void()>& before_exec = {}, std::uint16_t port = 0);
 
     /// Where to connect to, for clients with this patience.
-    [[nodiscard]] Endpoint endpoint(milliseconds patience = long_enough) const { return {address_, patience}; }
+    [[nodiscard]] Endpoint endpoint(milliseconds patience = long_enough) const {
+        return {address_, patience, 0, port_ != 0, overflown_before_};
+    }
     [[nodiscard]] std::string port() const;
     [[nodiscard]] const std::string& listening_line() const { return listening_line_; }
     Process& process() { return process_; }
@@ -33,6 +43,7 @@ class RunningServer {
 
   private:
     std::uint16_t port_ = 0; // a stranger's
+    std::size_t overflown_before_ = 0;
     Process process_;
     std::string listening_line_;
     Address address_;

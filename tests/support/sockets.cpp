@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <optional>
 
 #include "common/check.h"
@@ -157,6 +158,17 @@ TcpSocket listening_socket(const Endpoint& server) {
 
 std::size_t accept_queue(const Endpoint& server) {
     return listening_socket(server).receive_queue;
+}
+
+std::size_t overflown_queues() {
+    std::ifstream file("/proc/net/netstat"); // a line of names, then a line of numbers
+    std::string names, numbers;
+    while (std::getline(file, names) && std::getline(file, numbers)) {
+        const std::vector<std::string> name = words_of(names), number = words_of(numbers);
+        const auto found = std::find(name.begin(), name.end(), "ListenOverflows");
+        if (found != name.end()) return std::stoul(number.at(static_cast<std::size_t>(found - name.begin())));
+    }
+    return 0;
 }
 
 TcpSocket server_end(const Client& client) {

@@ -57,6 +57,9 @@ TcpSocket listening_socket(const Endpoint& server);
 /// How many clients wait to be accepted: the Recv-Q that `ss -ltn` shows.
 std::size_t accept_queue(const Endpoint& server);
 
+/// How many clients on this machine have found a queue full so far (ListenOverflows in `nstat -az`).
+std::size_t overflown_queues();
+
 /// The server's end of the client's connection, and the client's end. Throw Failed when there is none.
 TcpSocket server_end(const Client& client);
 TcpSocket client_end(const Client& client);

@@ -1,0 +1,91 @@
+#include "tests/grader/order.h"
+
+#include <algorithm>
+#include <map>
+
+#include "tests/grader/steps.h"
+#include "tests/servers/excuses.h"
+
+namespace {
+
+/// These come first, in this order; the others follow in the order of their files.
+const std::vector<std::string> first = {
+    "one line",          "two halves",          "nothing at all",      "one after the other",
+    "every byte value",  "reset before a word", "reset after a word",  "gone reader",
+    "idle costs no CPU", "all is given back",   "in order of arrival", "silent client",
+    "half a message",    "half-close",          "a lot both ways",     "half-close, slow reader",
+    "drop by drop"};
+
+/// A case, and those whose failure is probably a consequence of its own.
+const std::map<std::string, std::vector<std::string>> consequences = {
+    {"nothing at all",
+     {"half-close", "half-close, slow reader", "drop by drop", "five stalls", "stopped while it writes",
+      "one after the other", "in order of arrival", "reset before a word", "all is given back", "thirty leave at once",
+      "descriptors reused", "out of descriptors", "idle costs no CPU"}},
+    {"one after the other",
+     {"in order of arrival", "silent client", "half a message", "never-reading client", "five at once", "fifty clients",
+      "1,100 clients", "reset before a word", "reset after a word", "reset with a lot unread", "gone reader",
+      "stopped and continued", "descriptors reused", "all is given back", "thirty leave at once", "out of descriptors",
+      "more than a set holds", "five stalls", "memory is bounded"}},
+    {"every byte value",
+     {"a lot both ways", "half-close", "half-close, slow reader", "drop by drop", "fifty clients", "five stalls",
+      "nothing lost after a stall", "stopped while it writes", "room costs no CPU"}},
+    {"reset before a word",
+     {"reset after a word", "reset with a lot unread", "gone reader", "descriptors reused", "all is given back"}},
+    {"reset after a word", {"reset with a lot unread", "gone reader", "descriptors reused", "all is given back"}},
+    {"gone reader", {"reset with a lot unread", "descriptors reused"}},
+    {"idle costs no CPU", {"room costs no CPU", "memory is bounded", "out of descriptors", "more than a set holds"}},
+    {"all is given back",
+     {"thirty leave at once", "descriptors reused", "out of descriptors", "more than a set holds"}},
+    {"silent client",
+     {"half a message", "never-reading client", "fifty clients", "1,100 clients", "five stalls", "memory is bounded",
+      "thirty leave at once", "more than a set holds", "out of descriptors"}},
+    {"half-close", {"half-close, slow reader", "drop by drop", "five stalls", "stopped while it writes"}},
+    {"a lot both ways",
+     {"half-close", "half-close, slow reader", "drop by drop", "fifty clients", "five stalls",
+      "nothing lost after a stall", "memory is bounded", "stopped while it writes", "room costs no CPU"}},
+    {"half-close, slow reader", {"drop by drop", "five stalls", "nothing lost after a stall"}},
+    {"out of descriptors", {"more than a set holds"}},
+    {"more than a set holds", {"1,100 clients"}},
+};
+
+const Excuse* find(const std::vector<Excuse>& list, const std::string& name, int level) {
+    const auto is_this = [&](const Excuse& excuse) { return excuse.chapter == level && excuse.name == name; };
+    const auto it = std::find_if(list.begin(), list.end(), is_this);
+    return it == list.end() ? nullptr : &*it;
+}
+
+std::ptrdiff_t place(const Case& one) {
+    const auto count = static_cast<std::ptrdiff_t>(first.size());
+    return std::find(first.begin(), first.end(), one.name) - first.begin() + (one.second_part ? count + 1 : 0);
+}
+
+} // namespace
+
+std::vector<Case> cases_in_order(int level) {
+    if (level == 0) return steps();
+    std::vector<Case> cases = all_cases();
+    std::erase_if(cases, [&](const Case& one) { return !why_not_asked(one.name, level).empty(); });
+    std::stable_sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return place(a) < place(b); });
+    return cases;
+}
+
+std::string why_not_asked(const std::string& name, int level) {
+    const std::vector<Case> cases = level == 0 ? steps() : all_cases();
+    const auto it = std::find_if(cases.begin(), cases.end(), [&](const Case& one) { return one.name == name; });
+    if (it == cases.end()) return "there is no case of that name";
+    if (!it->lesson) return "only the project's own servers are asked that (make test)";
+    for (const auto* list : {&excuses, &not_asked, &not_asked_of_strangers}) {
+        if (const Excuse* excuse = find(*list, name, level)) return excuse->why;
+    }
+    return "";
+}
+
+std::string probable_cause(const std::string& name, const std::vector<std::string>& failures) {
+    for (const std::string& cause : failures) {
+        const auto it = consequences.find(cause);
+        if (it == consequences.end()) continue;
+        if (std::find(it->second.begin(), it->second.end(), name) != it->second.end()) return cause;
+    }
+    return "";
+}

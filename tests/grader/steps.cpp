@@ -1,0 +1,258 @@
+#include "tests/grader/steps.h"
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include "tests/support/idle.h"
+#include "tests/support/sockets.h"
+
+namespace {
+
+constexpr milliseconds wait_limit(3000);
+const std::string waited = "waited 3 s";
+
+// --- it listens, and it stays
+// -----------------------------------------------------------------------------------------
+
+/// The port that the process listens on; 0 for none.
+int port_listened_on(pid_t pid) {
+    for (const TcpSocket& socket : listening_sockets()) {
+        if (descriptor_of(pid, socket.inode) >= 0) return socket.local_port;
+    }
+    return 0;
+}
+
+/// Starts the server once more, and looks at it in its last moment, when its sockets are still open: ptrace(2) stops it
+/// there. Gives the port that it listened on; 0 for none, or where nobody may look.
+int port_at_the_end(const std::vector<std::string>& command, std::uint16_t port) {
+    Process process({with_port(command, port), [] { ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }, false});
+    const pid_t pid = process.pid();
+    int found = 0;
+    bool gone = false;
+    static_cast<void>(eventually(
+        [&] {
+            int status = 0;
+            if (waitpid(pid, &status, WNOHANG) != pid) return false;
+            gone = !WIFSTOPPED(status);
+            if (gone) return true;
+            const int number = WSTOPSIG(status);
+            if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8)) found = port_listened_on(pid);
+            // The first SIGTRAP is from exec.
+            if (number == SIGTRAP) ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
+            ptrace(PTRACE_CONT, pid, 0, number == SIGTRAP ? 0 : number);
+            return false;
+        },
+        wait_limit));
+    if (gone) process.has_been_waited_for();
+    return found;
+}
+
+void listens(Subject& subject) {
+    try {
+        subject.start();
+    } catch (const Failed& failed) {
+        if (failed.got.find("it ended at once: exit status") == std::string::npos) throw;
+        const std::uint16_t port = free_port();
+        const int listened_on = port_at_the_end(subject.command(), port);
+        if (listened_on == port) return; // the next step is about that
+        const std::string where = listened_on == 0
+                                      ? "; until then it did not listen on any port"
+                                      : text("; until then it listened on port ", listened_on, " instead of ", port);
+        const std::string why = listened_on == swapped(port) ? ", with its two bytes swapped: " + byte_order : "";
+        std::string got = failed.got;
+        got.insert(std::min(got.size(), got.find("; it printed")), where + why);
+        throw Failed{failed.did, failed.expected, got};
+    }
+}
+
+void stays(Subject& subject) {
+    const std::string did = "started it, and let it run for half a second";
+    const std::string expected = "a server that listens, and goes on";
+    try {
+        subject.start();
+    } catch (const Failed& failed) {
+        throw Failed{did, expected, failed.got};
+    }
+    const auto ended = subject.server().process().wait(milliseconds(500));
+    if (ended) throw Failed{did, expected, "it listened, and then it ended"};
+}
+
+// --- one client
+// -------------------------------------------------------------------------------------------------------
+
+void accepts(Subject& subject) {
+    subject.start();
+    const Client client = subject.connect();
+    const auto is_taken = [&] {
+        return !subject.server().process().running() || accept_queue(subject.endpoint()) == 0;
+    };
+    if (eventually(is_taken, wait_limit)) return;
+    throw Failed{"connected, and " + waited, "that the server takes the connection",
+                 "the connection is still in the queue of the listener: the server has not called accept"};
+}
+
+/// What comes for the client until nothing has come for a moment, or the connection ends; and how it ended.
+std::string all_that_comes(Client& client, std::string& end) {
+    std::string all;
+    milliseconds patience = wait_limit;
+    while (end.empty() && client.hears_within(patience) && all.size() < (1 << 16)) {
+        try {
+            const std::string piece = client.receive_some(1 << 16);
+            all += piece;
+            if (piece.empty()) end = "the end of the connection";
+        } catch (const Failed& failed) {
+            end = failed.got;
+        }
+        patience = milliseconds(200);
+    }
+    return all;
+}
+
+/// Why nothing has come back.
+std::string nothing_because(const Subject& subject, const Client& client) {
+    if (!subject.server().process().running()) return "nothing";
+    const std::size_t unread = server_end(client).receive_queue;
+    if (unread > 0) return text("nothing; the ", unread, " bytes have arrived, but the server has not read them");
+    return "nothing, although the server has read the line";
+}
+
+/// `before` is what the client did before.
+void expect_answer(const Subject& subject, Client& client, const std::string& line, const std::string& before) {
+    client.send(line);
+    std::string end;
+    const std::string back = all_that_comes(client, end);
+    if (back == line) return;
+    std::string got =
+        back.empty() ? "" : text(back.size(), " bytes: '", back.substr(0, 60), back.size() > 60 ? "...'" : "'");
+    if (!end.empty()) got += (got.empty() ? "" : ", then ") + end;
+    if (got.empty()) got = nothing_because(subject, client);
+    throw Failed{text(before, ", sent '", line, "', and ", back.empty() && end.empty() ? waited : "read what came"),
+                 text("'", line, "' back"), got};
+}
+
+const std::string first_line = "hello\n";
+
+void answers_one_line(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    expect_answer(subject, client, first_line, "connected");
+}
+
+void answers_the_next(Subject& subject) {
+    subject.start();
+    Client client = subject.connect();
+    expect_answer(subject, client, first_line, "connected");
+    expect_answer(subject, client, "and again\n", "connected, sent 'hello\n', got it back");
+}
+
+/// A client that has sent its line, has got it back, and has said that no more will come.
+Client client_that_is_done(const Subject& subject) {
+    Client client = subject.connect();
+    expect_answer(subject, client, first_line, "connected");
+    client.finish_sending();
+    return client;
+}
+
+const std::string was_served = "connected, sent 'hello\n', got it back, ";
+
+void notices_the_end(Subject& subject) {
+    subject.start();
+    Client client = client_that_is_done(subject);
+    const std::string did = was_served + "and closed its writing side";
+    if (client.hears_within(milliseconds(300))) {
+        std::string end;
+        const std::string more = all_that_comes(client, end);
+        if (!more.empty())
+            throw Failed{did, "nothing more, because nothing more was sent", text(more.size(), " bytes more")};
+        return;
+    }
+    try {
+        if (subject.server().process().running()) expect_no_spin(subject.server().pid(), did, milliseconds(300), 30);
+    } catch (const Failed& failed) {
+        throw Failed{did, "a server that notices the end, and rests", "it works on and on"};
+    }
+}
+
+void closes_when_done(Subject& subject) {
+    subject.start();
+    const Client client = client_that_is_done(subject);
+    if (client.hears_within(wait_limit)) return;
+    throw Failed{was_served + "closed its writing side, and " + waited, "the end of the connection",
+                 "nothing: the server has kept its side open"};
+}
+
+// --- more than one
+// ----------------------------------------------------------------------------------------------------
+
+void takes_the_next_client(Subject& subject) {
+    subject.start();
+    {
+        Client first = subject.connect();
+        expect_answer(subject, first, first_line, "connected");
+    }
+    const std::string before = "was the second client, after one that had been served and had left: connected";
+    if (subject.server().process().wait(milliseconds(100))) {
+        throw Failed{"was served, and left", "a server that waits for the next client", "nothing"};
+    }
+    Client second = subject.connect();
+    expect_answer(subject, second, "and me?\n", before);
+}
+
+/// The clients of two cases of the later levels.
+void survives(Subject& subject) {
+    for (const Case& one : all_cases()) {
+        if (one.name == "reset before a word" || one.name == "gone reader") one.play(subject);
+    }
+}
+
+} // namespace
+
+std::vector<Case> steps() {
+    return {
+        {"listens", "it listens on the port that it is given", listens,
+         Lesson{"socket, bind and listen: from here on the kernel takes clients in, and keeps them in a queue.",
+                "Three calls make a server that can be reached: socket, bind to 127.0.0.1 and the port, listen. Check "
+                "what "
+                "each of them returns.",
+                "socket(2), bind(2), listen(2), ip(7); the port goes into sin_port as htons(3) gives it, and errno(3) "
+                "says why a call has failed."}},
+        {"stays", "it goes on running when it has come to listen", stays,
+         Lesson{
+             "A server waits for its clients.",
+             "After listen, main returned, or something ended the program. listen does not wait for a client; accept "
+             "does.",
+             "accept(2) waits until a client is there."}},
+        {"accepts", "it takes a client that has connected", accepts,
+         Lesson{"accept gives you a descriptor of its own for each client. The listener stays for the next.",
+                "Call accept on the listener. It returns a new descriptor, through which you talk to this client.",
+                "accept(2)."}},
+        {"answers one line", "it sends back the line that a client sends", answers_one_line,
+         Lesson{
+             "Read and write on the client's descriptor: that is the whole conversation.",
+             "Read from the descriptor that accept returned, and write back as many bytes as read says, not the whole "
+             "buffer.",
+             "read(2) waits for bytes and returns how many there are; write(2) takes a pointer and a count."}},
+        {"answers the next", "it sends back the next line as well", answers_the_next,
+         Lesson{"A conversation is a loop.", "Read and write in a loop, as long as read returns more than 0.",
+                "read(2) returns 0 only at the end, and -1 for an error."}},
+        {"notices the end", "when the client has ended, it stops reading and sends nothing more", notices_the_end,
+         Lesson{
+             "The end of the client's bytes arrives like bytes do, in order: read returns 0.",
+             "At the end read returns 0, immediately and each time. Leave the loop then. (And -1 is an error: leave it "
+             "then, too.)",
+             "read(2), RETURN VALUE."}},
+        {"takes the next client", "when one client has left, it serves the next one", takes_the_next_client,
+         Lesson{"Serving one client is a program; serving the next one as well is a server.",
+                "After one client comes the next: put accept, and all that is about one client, into a loop.",
+                "accept(2), in a loop that nothing leaves."}},
+        {"closes", "it closes the connection when the client has ended", closes_when_done,
+         Lesson{"What is not closed stays open in the kernel, and one day there are no descriptors left.",
+                "After the client's loop, close the client's descriptor. (Not the listener.)", "close(2)."}},
+        {"survives", "a client that is suddenly gone ends nothing but its own connection", survives,
+         Lesson{"Clients vanish. That costs them their connection, and nobody else anything.",
+                "An error of read or write ends this one connection: close it and go on to accept.",
+                "read(2) and write(2) fail with ECONNRESET or EPIPE; ignore SIGPIPE, signal(7)."}},
+    };
+}

@@ -1,0 +1,136 @@
+#include "tests/grader/symptoms.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "tests/support/sockets.h"
+
+namespace {
+
+/// The server at the moment of the failure.
+struct Scene {
+    bool queue_overflown = false;
+    std::size_t waiting = 0;     ///< clients that nobody has accepted yet
+    std::size_t accepted = 0;    ///< connections that belong to the server
+    std::size_t unread = 0;      ///< bytes that have arrived on those and that it has not read
+    std::size_t left_open = 0;   ///< connections that the client has ended and the server has not closed
+    bool others_have_it = false; ///< one of those is open in more than one process, or there are several processes
+    bool works = false;          ///< it uses the CPU
+    bool edge_triggered = false;
+    bool non_blocking = false;
+};
+
+const Subject* looked_at = nullptr;
+std::optional<Scene> scene;
+
+void look_at_epoll(pid_t pid) {
+    for (const Watched& watched : watched_by_epoll(pid)) {
+        scene->non_blocking = true;
+        if ((watched.events & EPOLLET) != 0) scene->edge_triggered = true;
+    }
+}
+
+/// Looks only once: what is thrown on the way up from the first failure comes too late.
+void look() {
+    if (scene || looked_at == nullptr || !looked_at->started()) return;
+    scene.emplace();
+    const RunningServer& server = looked_at->server();
+    const Endpoint endpoint = server.endpoint();
+    const std::vector<pid_t> tree = process_tree(server.pid());
+    scene->queue_overflown = overflown_queues() > endpoint.overflown_before;
+    for (const TcpSocket& socket : tcp_sockets(port_of(endpoint.address))) {
+        if (socket.state == TcpState::listening) {
+            scene->waiting = socket.receive_queue;
+        } else if (socket.inode != "0") {
+            ++scene->accepted;
+            scene->unread += socket.receive_queue;
+            if (socket.state == TcpState::close_wait) ++scene->left_open;
+        }
+    }
+    scene->others_have_it = scene->left_open > 0 && tree.size() > 1;
+    scene->works = std::any_of(tree.begin(), tree.end(), wants_the_cpu);
+    for (const pid_t pid : tree) look_at_epoll(pid);
+}
+
+bool says(const std::string& text, std::initializer_list<const char*> words) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](const char* word) { return text.find(word) != std::string::npos; });
+}
+
+std::string hint_at_end(const Ended& ended) {
+    if (!ended.by_signal) {
+        return "The server has ended, although nobody told it to. Which return or exit did it reach? What happens to "
+               "one "
+               "client must end that client's connection only, and after it comes the next accept(2).";
+    }
+    if (ended.value == SIGPIPE) {
+        return "SIGPIPE killed the server: that is what a write to a client that is gone does by default. Ignore the "
+               "signal, signal(7), or send(2) with MSG_NOSIGNAL; then the write fails with EPIPE.";
+    }
+    return "The server crashed. Build it with -g -fsanitize=address,undefined and play this case again: then it prints "
+           "where.";
+}
+
+std::string hint_at_silence() {
+    if (scene->queue_overflown && scene->waiting > 0) {
+        return text(
+            "The queue of clients that wait to be accepted is full, with ", scene->waiting,
+            " in it, so the kernel turns others away. The second argument of listen(2), the backlog, says how many "
+            "may wait: let it be SOMAXCONN. And accept them soon.");
+    }
+    if (scene->waiting > 0 && scene->accepted == 0) {
+        return "The kernel has completed the connection, but the server has not taken it: it waits in the listener's "
+               "queue. Call accept(2), which returns the client's own descriptor.";
+    }
+    if (scene->edge_triggered && scene->unread > 0) {
+        return text("The server watches edge-triggered (EPOLLET), and ", scene->unread,
+                    " bytes that have arrived are unread. epoll tells of them once: read until EAGAIN, and write until "
+                    "EAGAIN, or leave EPOLLET out, epoll(7).");
+    }
+    if (scene->edge_triggered) {
+        return "The server watches edge-triggered (EPOLLET): epoll tells of an arrival once, and of room once. Read "
+               "until "
+               "EAGAIN, write until EAGAIN, accept until EAGAIN, or leave EPOLLET out, epoll(7).";
+    }
+    if (scene->left_open > 0 && scene->others_have_it) {
+        return "The client has ended, and its connection is still open in a process of the server's. If the server "
+               "forks: "
+               "a connection ends when the last copy of its descriptor is closed, and the parent has one, too. "
+               "close(2) "
+               "it there, right after fork(2).";
+    }
+    if (scene->left_open > 0 && scene->works) {
+        return "The client has ended, and the server works on and on. At the end read(2) returns 0, again and again: "
+               "leave "
+               "the loop then, and close the connection.";
+    }
+    if (scene->left_open > 0) {
+        return "The client has ended, but the server has not closed its side, so the client waits for the end. When "
+               "read(2) returns 0, close(2) the client's descriptor.";
+    }
+    return "";
+}
+
+} // namespace
+
+void look_for_symptoms(const Subject& subject) {
+    looked_at = &subject;
+    look_at_failure = look;
+}
+
+std::string hint_by_symptom(const Failed& failed, const std::optional<Ended>& ended) {
+    if (ended) return hint_at_end(*ended);
+    if (!scene) return "";
+    if (says(failed.got, {"nothing", "none in a second", "still wait", "only "})) {
+        if (const std::string hint = hint_at_silence(); !hint.empty()) return hint;
+    }
+    const bool cut_off = says(failed.got, {"reset by peer", "the end of data", "Broken pipe"});
+    if (cut_off && scene->non_blocking) {
+        return "The server closed a connection in the middle. On a non-blocking socket read and write fail with EAGAIN "
+               "when there is nothing to read or no room to write: that is not an error, so keep the connection and "
+               "wait until it is ready.";
+    }
+    return "";
+}
