@@ -1,9 +1,11 @@
 // The cases of the exercises in which you build something. Usage: exercise-cases 05-idle SERVER
-// Plays them until one fails. Exit status: 0 all passed, 1 one failed, 2 it could not be tried.
+// Plays them until one fails; with ONLY='its name' in the environment only that one. Exit status: 0 all passed, 1 one
+// failed, 2 it could not be tried.
 
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <vector>
@@ -19,7 +21,7 @@
 
 namespace {
 
-constexpr milliseconds patience(8000);
+constexpr milliseconds patience(5000);
 
 struct Case {
     std::string exercise;
@@ -201,12 +203,11 @@ void more_deaf_than_workers(const std::string& program) {
 /// The only read worker thinks about another client's question when the first client takes its data. Which of them gets
 /// all of its answer first says whether the read worker is needed for that.
 void others_send_while_it_thinks(const std::string& program) {
-    RunningServer server(program, {"--read-workers", "1", "--write-workers", "1", "--think", "2000"});
+    RunningServer server(program, {"--read-workers", "1", "--write-workers", "1", "--think", "1500"});
     Client slow(server.endpoint(patience), 4096, 536);
     const std::string data = random_bytes(1 << 16, 40);
     slow.send(data);
     wait_until("that the server has answered a part", [&] { return server_end(slow).send_queue > 0; });
-    wait_for_rest(server.pid());
     Client asks(server.endpoint(patience));
     asks.send("a question\n");
     try {
@@ -217,8 +218,10 @@ void others_send_while_it_thinks(const std::string& program) {
         throw Failed{"one client did not take its answer; then another one asked", "that its question is read",
                      "it is not"};
     }
-    const std::string back = slow.receive(data.size());
-    expect(back == data, "took its data late", "the same bytes", difference(data, back));
+    // What it has not read yet it need not answer now.
+    const std::size_t read = data.size() - slow.unacknowledged() - server_end(slow).receive_queue;
+    const std::string back = slow.receive(read);
+    expect(back == data.substr(0, read), "took its data late", "the same bytes", difference(data, back));
     expect(!asks.hears_within(milliseconds(0)), "one client took its data while the only read worker was busy",
            "all of them, before the read worker has its next answer", "all of them, but only after that");
     asks.receive(11);
@@ -248,14 +251,15 @@ void ends_in_good_order(const std::string& program) {
     RunningServer server(program);
     Client slow(server.endpoint(patience), 4096);
     const std::size_t sent = slow.send_until_stuck(random_bytes(1 << 16, 60));
+    const std::size_t read = sent - slow.unacknowledged() - server_end(slow).receive_queue;
     server.process().signal(SIGTERM);
     const std::string back = slow.receive_rest();
     const auto ended = server.process().wait(patience);
     expect(ended && !ended->by_signal && ended->value == 0,
            text("sent ", sent, " bytes without reading, and read after the server got SIGTERM"), "exit status 0",
            ended ? to_string(*ended) : "it still runs");
-    expect(server.process().standard_error().empty(), "read all of its answers after the server got SIGTERM",
-           "that nobody lost anything", server.process().standard_error());
+    expect(back.size() >= read, text("sent ", sent, " bytes without reading, and read after the server got SIGTERM"),
+           text("the ", read, " bytes that the server had read"), text("only ", back.size()));
 }
 
 const std::vector<Case> cases = {
@@ -315,9 +319,11 @@ bool play(const Case& one, const std::string& program) {
 } // namespace
 
 int main(int argc, char* argv[]) {
+    const char* only = std::getenv("ONLY");
     std::vector<Case> asked;
-    std::copy_if(cases.begin(), cases.end(), std::back_inserter(asked),
-                 [&](const Case& one) { return argc == 3 && one.exercise == argv[1]; });
+    std::copy_if(cases.begin(), cases.end(), std::back_inserter(asked), [&](const Case& one) {
+        return argc == 3 && one.exercise == argv[1] && (only == nullptr || one.name == only);
+    });
     if (asked.empty()) {
         std::cerr << "usage: exercise-cases 03-poll|05-idle|06-write-queue SERVER\n";
         return 2;

@@ -10,3 +10,10 @@ exercise:
 EXERCISE_CASES := $(BUILD)/tests/exercise-cases
 PROGRAMS       += $(EXERCISE_CASES)
 $(EXERCISE_CASES): $(call objects,tools/exercise) $(SUPPORT)
+
+### make test-exercise    test make exercise (2 minutes)
+.PHONY: test-exercise
+test-exercise:
+	@tests/need.sh catch2 patch procps
+	@$(MAKE) --no-print-directory SANITIZE= build/tests/check build/tests/server-tests $(EXERCISE_CASES)
+	@tests/tools/exercise/exercise_tests.sh
