@@ -14,6 +14,8 @@ have() {
         libncurses-dev) [ -e /usr/include/ncurses.h ] ;;
         liburing-dev) [ -e /usr/include/liburing.h ] ;;
         gnuplot-nox) command -v gnuplot >/dev/null ;;
+        nginx-light) command -v nginx >/dev/null ;;
+        libnginx-mod-stream) [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ;;
         iproute2) command -v ss >/dev/null ;;
         procps) command -v pgrep >/dev/null ;;
         *) command -v "$1" >/dev/null ;;

@@ -78,5 +78,7 @@ start() { # NN [OPTION...]
 }
 
 wire delay=0
+script=${1:-/dev/stdin}
+shift $(($# > 0))
 # shellcheck disable=SC1090
-. "${1:-/dev/stdin}" "${@:2}"
+. "$script"

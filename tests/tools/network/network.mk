@@ -10,3 +10,10 @@ $(WIRE): build/tests/tools/network/wire.o
 network: $(SERVERS) $(WIRE)
 	@tests/need.sh iproute2 python3
 	@tests/tools/network/network.sh $(ONLY)
+
+### make proxies          three servers behind HAProxy, one killed, one drained, one hung; proxies and half-close; servers
+###                       that share a port. ONLY='killed hung' plays those
+.PHONY: proxies
+proxies: $(SERVERS) $(WIRE)
+	@tests/need.sh iproute2 python3 haproxy nginx-light libnginx-mod-stream stunnel4 socat netcat-openbsd
+	@CXX='$(CXX)' tests/tools/network/proxies.sh $(ONLY)

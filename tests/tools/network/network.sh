@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2154,SC2317 # hosts.sh, which runs this, has `process` and `scratch`; the conditions are called by name
+# shellcheck disable=SC2154,SC2317,SC2016 # hosts.sh, which runs this, has `process` and `scratch`; the conditions are called by name
 # Plays all six servers over a wire that delays, loses, doubles, reorders and changes frames, or falls silent.
 # Usage: tests/tools/network/network.sh [CONDITION...]    without any: all; each is a function below, with _ for a space
 # One line for each condition and server; the last line counts them. `make network` builds what this needs.
@@ -65,7 +65,7 @@ start_counted() {
 did() { # WHAT...
     local frames what
     unplug > "$scratch/unplugged"
-    frames="$(cat "$scratch/unplugged"), $(on_server awk '$1 == "Tcp:" {print $13}' /proc/net/snmp | tail -n 1) sent again"
+    frames="$(cat "$scratch/unplugged"), $(on_server awk '/^Tcp:/ {print $13}' /proc/net/snmp | tail -n 1) sent again"
     echo "         $frames"
     for what in "$@"; do
         [[ $frames =~ [1-9][0-9]*\ $what ]] || echo "FAILED   $condition: not one $what"
