@@ -41,6 +41,14 @@ std::string page(const std::vector<std::string>& pictures) {
     return html + "</html>\n";
 }
 
+/// For a server that waits for many clients in one call: how many it asks about.
+void add_round(Timeline& timeline, const std::string& server) {
+    const bool for_many = std::any_of(timeline.lanes.begin(), timeline.lanes.end(), [](const Lane& lane) {
+        return !lane.waits_in.empty() && !lane.waits_in.starts_with("accept");
+    });
+    if (for_many) timeline.round = find_round(play_round(server));
+}
+
 /// On a busy machine the steps of the scene lie further apart, and the picture gets smaller; so the shortest of a few.
 Timeline shortest_timeline(const std::string& server) {
     Timeline best = lay_out(play_timeline(server));
@@ -50,6 +58,7 @@ Timeline shortest_timeline(const std::string& server) {
             best = std::move(next);
         }
     }
+    add_round(best, server);
     return best;
 }
 
@@ -89,7 +98,9 @@ void check_story(const std::string& server, Tally& tally) {
     const auto start = Clock::now();
     std::string happened;
     try {
-        happened = story(lay_out(play_timeline(server)));
+        Timeline timeline = lay_out(play_timeline(server));
+        add_round(timeline, server);
+        happened = story(timeline);
     } catch (const Skipped& skipped) {
         return tally.add(Tally::skipped, {}, picture, text("skipped: ", skipped.what()));
     } catch (const std::exception& error) { // one picture's trouble is not the others'

@@ -1,6 +1,7 @@
 #include "tests/tools/trace/scene.h"
 
 #include <thread>
+#include <vector>
 
 #include "tests/support/served.h"
 #include "tests/support/sockets.h"
@@ -114,7 +115,10 @@ bool has_workers(const std::string& program) {
 
 Recording play_timeline(const std::string& program) {
     std::vector<std::string> options{"--think", std::to_string(timeline_think.count())};
-    if (has_workers(program)) options.insert(options.end(), {"--read-workers", "2", "--write-workers", "1"});
+    if (has_workers(program)) {
+        options.insert(options.end(), {"--read-workers", std::to_string(timeline_readers), "--write-workers",
+                                       std::to_string(timeline_writers)});
+    }
     std::string missed;
     for (int times = 0; times < 10; ++times) {
         TracedServer server(program, options);
@@ -131,6 +135,17 @@ Recording play_timeline(const std::string& program) {
         missed = "somebody set the clock";
     }
     throw Failed{"played the scene ten times", "that no moment of it is missed", missed};
+}
+
+Recording play_round(const std::string& program) {
+    TracedServer server(program, {});
+    std::vector<Client> idle;
+    for (int i = 0; i < timeline_idle; ++i) idle.push_back(server.connect('?'));
+    Client b = server.connect('B');
+    server.wait_for_rest();
+    server.mark('B', "asks");
+    b.expect_echo("hello\n");
+    return server.finish();
 }
 
 Recording play_trace(const std::string& program) {

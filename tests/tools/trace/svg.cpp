@@ -21,9 +21,13 @@ constexpr double part_gap = 14;
 constexpr double parts_top = 84;
 constexpr double bar_height = 34;
 constexpr double lane_height = 46;
+constexpr double idle_height = 30; // of a worker that has nothing to do
 constexpr double queue_height = 34;
+constexpr double token_row = 26; // two requests that are in a queue at the same time
+constexpr double inset = 16;     // from the edge of a part to its first moment
+constexpr double round_height = 110;
 constexpr double verdict_height = 62; // below B's lane
-constexpr double legend_row = 32;
+constexpr double legend_row = 35;
 
 /// How wide a text is at most, in any usual font.
 double text_width(const std::string& text, double size) {
@@ -39,7 +43,8 @@ text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans",
 .edge { fill: none; stroke: #57606a; stroke-width: 1.5; } .stripe { stroke: #57606a; stroke-width: 4; }
 .held { fill: none; stroke: #c2255c; stroke-width: 2.5; } .heldstripe { stroke: #d6336c; stroke-width: 5; }
 .heldpaper { fill: #fff0f5; } .heldtext { fill: #a61e4d; font-weight: 700; } .heldhead { fill: #c2255c; }
-.dots { stroke: #8c959f; stroke-width: 3; stroke-dasharray: 3 6; fill: none; }
+.dots { stroke: #57606a; stroke-width: 5; stroke-dasharray: 0.1 9; stroke-linecap: round; fill: none; }
+.late { fill: #a61e4d; } .asked { fill: #57606a; }
 .axis { stroke: #8c959f; stroke-width: 1.5; } .path { stroke: #1f2328; stroke-width: 2; fill: none; }
 .token { fill: #ffffff; stroke: #1f2328; stroke-width: 2; } .tokentext { font-size: 17px; font-weight: 700; } .head { fill: #1f2328; }
 @media (prefers-color-scheme: dark) {
@@ -48,7 +53,7 @@ text { fill: #e6edf3; } .paper { fill: #0d1117; } .part { fill: #161c25; } .smal
 .plate { fill: #0d1117; } .connected { fill: #0d1117; stroke: #9aa4af; }
 .edge { stroke: #9aa4af; } .stripe { stroke: #7d8590; }
 .held { stroke: #ff7aa8; } .heldstripe { stroke: #d6457e; } .heldpaper { fill: #33141f; } .heldtext { fill: #ff9abf; } .heldhead { fill: #ff7aa8; }
-.dots { stroke: #7d8590; } .axis { stroke: #7d8590; } .path { stroke: #e6edf3; } .token { fill: #0d1117; stroke: #e6edf3; } .head { fill: #e6edf3; }
+.dots { stroke: #9aa4af; } .late { fill: #ff9abf; } .asked { fill: #9aa4af; } .axis { stroke: #7d8590; } .path { stroke: #e6edf3; } .token { fill: #0d1117; stroke: #e6edf3; } .head { fill: #e6edf3; }
 }
 )";
 
@@ -61,7 +66,8 @@ std::string name_in_code(const std::string& call) {
 
 double units_per_second(const Lengths& lengths) {
     const double all = std::accumulate(lengths.begin(), lengths.end(), 0.0);
-    return (width - gutter - margin - part_gap * static_cast<double>(lengths.size() - 1)) / all;
+    const auto parts = static_cast<double>(lengths.size());
+    return (width - gutter - margin - part_gap * (parts - 1) - inset * parts) / all;
 }
 
 class Drawing {
@@ -85,8 +91,10 @@ class Drawing {
     void draw_verdict(const Part& part);
     void draw_arrow(const Part& part);
     void place_hand_overs();
+    [[nodiscard]] bool has_two_rows(std::size_t queue) const;
     void draw_ways();
     void draw_tokens();
+    void draw_round();
     void draw_legend();
     [[nodiscard]] std::string waits_in() const;
 
@@ -99,9 +107,11 @@ class Drawing {
 
     /// Where a moment is; nothing when it lies between two parts.
     [[nodiscard]] double x(std::size_t part, Seconds time) const {
-        return part_left_[part] + (time - timeline_.parts[part].from) * scale_;
+        return part_left_[part] + inset + (time - timeline_.parts[part].from) * scale_;
     }
-    [[nodiscard]] double part_right(std::size_t part) const { return part_left_[part] + lengths_[part] * scale_; }
+    [[nodiscard]] double part_right(std::size_t part) const {
+        return part_left_[part] + inset + lengths_[part] * scale_;
+    }
     /// Whether this is B, waiting because of A.
     [[nodiscard]] bool is_held(const Span& span) const;
     /// Whether B waits because a thread of this lane is in this span.
@@ -117,8 +127,10 @@ class Drawing {
     struct Way {
         const HandOver* hand_over;
         double heard, token, taken;
+        bool second_row; ///< the first one has a token at the same place
     };
     std::vector<Way> ways_;
+    [[nodiscard]] double token_y(const Way& way) const;
     double scale_ = 0;
     double lanes_bottom_ = 0;
     double bottom_ = 0;
@@ -156,7 +168,12 @@ void Drawing::plate(double middle, double y, const std::string& words, const cha
 void Drawing::place_lanes() {
     double y = parts_top + 38;
     for (const Lane& lane : timeline_.lanes) {
-        const double height = lane.kind == Lane::Kind::queue ? queue_height : lane_height;
+        const bool idle = std::all_of(lane.spans.begin(), lane.spans.end(),
+                                      [](const Span& span) { return span.state == State::waits_for_work; });
+        double height = lane.kind == Lane::Kind::server && idle ? idle_height : lane_height;
+        if (lane.kind == Lane::Kind::queue) {
+            height = queue_height + (has_two_rows(lane_y_.size()) ? token_row : 0);
+        }
         lane_y_.push_back(y + height / 2);
         y += height;
         if (lane.name == "A") y += 6; // for the arrow from B
@@ -170,7 +187,7 @@ void Drawing::place_parts() {
     double left = gutter;
     for (const Seconds length : lengths_) {
         part_left_.push_back(left);
-        left += length * scale_ + part_gap;
+        left += inset + length * scale_ + part_gap;
     }
 }
 
@@ -185,16 +202,15 @@ void Drawing::draw_axis(std::size_t part) {
     line(part_left_[part], y, part_right(part), y, "axis");
     const int last = static_cast<int>(std::lround(lengths_[part] * 1000));
     for (int ms = 0; ms <= last; ms += 100) {
-        const double at = part_left_[part] + ms / 1000.0 * scale_;
+        const double at = part_left_[part] + inset + ms / 1000.0 * scale_;
         line(at, y, at, y + (ms % 200 == 0 ? 9 : 5), "axis");
-        if (ms % 200 == 0 && ms + 60 < last)
-            write(at, y + 28, std::to_string(ms), "small", ms == 0 ? "start" : "middle");
+        if (ms % 200 == 0 && ms + 60 < last) write(at, y + 28, std::to_string(ms), "small", "middle");
     }
 }
 
 void Drawing::draw_parts() {
     for (std::size_t i = 0; i < timeline_.parts.size(); ++i) {
-        rectangle(part_left_[i], parts_top, lengths_[i] * scale_, lanes_bottom_ - parts_top, "part", 6);
+        rectangle(part_left_[i], parts_top, part_right(i) - part_left_[i], lanes_bottom_ - parts_top, "part", 6);
         write(part_left_[i] + 8, parts_top + 26, timeline_.parts[i].name, "name");
         draw_axis(i);
     }
@@ -255,7 +271,7 @@ void Drawing::draw_bar(const Span& span, const Lane& lane, double left, double r
 void Drawing::draw_span(const Span& span, const Lane& lane, double y) {
     for (std::size_t i = 0; i < timeline_.parts.size(); ++i) {
         const Part& part = timeline_.parts[i];
-        const double left = std::max(x(i, span.from), part_left_[i]);
+        const double left = std::max(x(i, span.from), x(i, part.from));
         const double right = std::min(x(i, span.to), x(i, part.to));
         const bool bar = span.state == State::served || span.state == State::works;
         if (right <= left || (!bar && right - left < 3)) continue;
@@ -285,13 +301,12 @@ void Drawing::draw_lane(std::size_t lane) {
 
 void Drawing::draw_verdict(const Part& part) {
     const auto i = static_cast<std::size_t>(&part - timeline_.parts.data());
-    const std::string first = part.held ? "waits for A" : "served";
-    const double took = part.held ? part.held_to - part.held_from : part.answered - part.asked;
-    const std::string second = text(std::lround(took * 1000), " ms");
-    const double room = text_width(part.held ? first : second, 22);
-    const double left = std::max(part_left_[i] + 4, std::min(x(i, part.asked), part_right(i) - room));
-    write(left, lane_y_[1] + 43, first, part.held ? "heldtext" : "name");
-    write(left, lane_y_[1] + 69, second, "");
+    const auto milliseconds = [](Seconds time) { return text(std::lround(time * 1000), " ms"); };
+    const std::string served = "served " + milliseconds(part.served);
+    const double left = std::max(part_left_[i] + 6, std::min(x(i, part.asked), part_right(i) - text_width(served, 22)));
+    write(left, lane_y_[1] + 43, "waits " + milliseconds(part.answered - part.asked - part.served),
+          part.held ? "late" : "");
+    write(left, lane_y_[1] + 69, served);
 }
 
 /// From B's waiting up to A, for whom it waits.
@@ -311,23 +326,33 @@ void Drawing::draw_arrow(const Part& part) {
          << "Z' class='heldhead'/>\n";
 }
 
-/// Where on the picture each request is handed over. Two that come together are shown side by side in the queue.
+/// Where on the picture each request is handed over. Of two that come together, the second is in the second row.
 void Drawing::place_hand_overs() {
-    std::map<std::size_t, double> last; // in each queue
+    std::map<std::size_t, Way> last; // in each queue
     for (const HandOver& one : timeline_.hand_overs) {
         for (std::size_t i = 0; i < timeline_.parts.size(); ++i) {
             if (one.heard < timeline_.parts[i].from || one.heard > timeline_.parts[i].to) continue;
             const double heard = x(i, one.heard);
             const double taken = x(i, one.taken);
-            double token = std::max((heard + taken) / 2, part_left_[i] + 14);
-            if (last.contains(one.queue)) {
-                const double before = last[one.queue];
-                if (token < before + 26 && before < part_right(i) && before > part_left_[i]) token = before + 26;
-            }
-            last[one.queue] = token;
-            ways_.push_back({&one, heard, token, taken});
+            const double token = (heard + taken) / 2;
+            const auto before = last.find(one.queue);
+            const bool close = before != last.end() && token < before->second.token + token_row;
+            ways_.push_back({&one, heard, token, taken, close && !before->second.second_row});
+            last[one.queue] = ways_.back();
         }
     }
+}
+
+bool Drawing::has_two_rows(std::size_t queue) const {
+    return std::any_of(ways_.begin(), ways_.end(),
+                       [&](const Way& way) { return way.hand_over->queue == queue && way.second_row; });
+}
+
+/// The middle of a request's place in its queue.
+double Drawing::token_y(const Way& way) const {
+    const std::size_t queue = way.hand_over->queue;
+    const double first = lane_y_[queue] - (has_two_rows(queue) ? token_row / 2 : 0);
+    return way.second_row ? first + token_row : first;
 }
 
 /// From main to the queue and on to the worker, behind everything else.
@@ -335,16 +360,16 @@ void Drawing::draw_ways() {
     for (const Way& way : ways_) {
         const double end = lane_y_[way.hand_over->to] - bar_height / 2;
         out_ << "<path d='M" << way.heard << " " << lane_y_[way.hand_over->from] << "L" << way.token << " "
-             << lane_y_[way.hand_over->queue] << "L" << way.taken << " " << end << "' class='path'/>\n<path d='M"
-             << way.taken - 6 << " " << end - 10 << "L" << way.taken << " " << end << "L" << way.taken + 6 << " "
-             << end - 10 << "Z' class='head'/>\n";
+             << token_y(way) << "L" << way.taken << " " << end << "' class='path'/>\n<path d='M" << way.taken - 6 << " "
+             << end - 10 << "L" << way.taken << " " << end << "L" << way.taken + 6 << " " << end - 10
+             << "Z' class='head'/>\n";
     }
 }
 
 void Drawing::draw_tokens() {
     for (const Way& way : ways_) {
         const HandOver& one = *way.hand_over;
-        const double y = lane_y_[one.queue];
+        const double y = token_y(way);
         out_ << "<g><title>"
              << escape(text(one.client, ": through the ", timeline_.lanes[one.queue].name, " in ",
                             std::lround((one.taken - one.heard) * 1e6), " microseconds"))
@@ -361,8 +386,26 @@ std::string Drawing::waits_in() const {
     return lane == timeline_.lanes.end() ? "" : name_in_code(lane->waits_in);
 }
 
+/// A mark for each descriptor that the server asks the kernel about in one round, and for each that is ready.
+void Drawing::draw_round() {
+    if (!timeline_.round) return;
+    const Round& round = *timeline_.round;
+    const double top = lanes_bottom_ + 44;
+    write(margin, top + 22, text("One request beside ", timeline_idle, " idle clients, in ", round.call), "name");
+    const double step = (width - gutter - margin) / (timeline_idle + 2); // and B, and the listener
+    const auto row = [&](double y, const std::string& name, std::size_t number, const char* style_class) {
+        write(margin, y + 7, text(name, number), "small");
+        line(gutter, y + 13, width - margin, y + 13, "axis");
+        for (std::size_t i = 0; i < number; ++i) {
+            rectangle(gutter + static_cast<double>(i) * step, y - 12, number < 20 ? 7 : step - 1.2, 24, style_class, 0);
+        }
+    };
+    row(top + 48, "asked: ", round.asked, "asked");
+    row(top + 84, "ready: ", round.ready, "served");
+}
+
 void Drawing::draw_legend() {
-    double y = lanes_bottom_ + 58;
+    double y = lanes_bottom_ + 58 + (timeline_.round ? round_height : 0);
     double left = margin;
     const auto item = [&](const std::string& words, auto picture) {
         const double w = 44 + text_width(words, 20) + 8;
@@ -380,37 +423,47 @@ void Drawing::draw_legend() {
                                [&](const Span& span) { return span.to - span.from > 0.01 && wanted(span, lane); });
         });
     };
-    item(text("served (", timeline_think.count(), " ms a request)"),
+    item(text("served (each request takes ", timeline_think.count(), " ms)"),
          [&](double at, double middle) { rectangle(at, middle - 11, 34, 22, "served"); });
     item("connected", [&](double at, double middle) { rectangle(at, middle - 6, 34, 12, "connected", 4); });
     if (occurs([&](const Span& span, const Lane& lane) {
             return span.state == State::waits_for_one && !holds(span, lane);
         })) {
-        item("waits for its client", [&](double at, double middle) { hatched(at, middle - 11, 34, 22, false); });
+        item("blocked by its own client", [&](double at, double middle) { hatched(at, middle - 11, 34, 22, false); });
     }
     if (std::any_of(timeline_.parts.begin(), timeline_.parts.end(), [](const Part& part) { return part.held; })) {
-        item("held up by A", [&](double at, double middle) { hatched(at, middle - 11, 34, 22, true); });
+        item("waits because of A", [&](double at, double middle) {
+            hatched(at, middle - 6, 34, 18, true);
+            line(at + 17, middle - 6, at + 17, middle - 12, "held");
+            out_ << "<path d='M" << at + 11 << " " << middle - 9 << "L" << at + 17 << " " << middle - 18 << "L"
+                 << at + 23 << " " << middle - 9 << "Z' class='heldhead'/>\n";
+        });
     }
     const bool workers = occurs([](const Span& span, const Lane&) { return span.state == State::waits_for_work; });
+    item("the server's own work",
+         [&](double at, double middle) { rectangle(at + 15, middle - 11, 3, 22, "works", 1); });
     item("waits for anyone (" + waits_in() + ")" + (workers ? " or for work" : ""),
          [&](double at, double middle) { line(at, middle, at + 34, middle, "dots"); });
     if (!timeline_.hand_overs.empty()) {
-        item("a request, queued", [&](double at, double middle) {
-            out_ << "<circle cx='" << at + 17 << "' cy='" << middle << "' r='12' class='token'/>\n";
+        item("an event on its way through a queue", [&](double at, double middle) {
+            line(at + 17, middle - 20, at + 17, middle + 14, "path");
+            out_ << "<circle cx='" << at + 17 << "' cy='" << middle - 3 << "' r='9' class='token'/>\n<path d='M"
+                 << at + 11 << " " << middle + 10 << "L" << at + 17 << " " << middle + 19 << "L" << at + 23 << " "
+                 << middle + 10 << "Z' class='head'/>\n";
         });
     }
     bottom_ = y + 26;
 }
 
 std::string Drawing::draw() {
-    place_lanes();
     place_parts();
+    place_hand_overs();
+    place_lanes();
     draw_legend(); // says how high the picture is
     const std::string legend = out_.str();
     out_.str("");
     draw_head();
     draw_parts();
-    place_hand_overs();
     draw_ways();
     for (std::size_t i = 0; i < timeline_.lanes.size(); ++i) draw_lane(i);
     for (const Part& part : timeline_.parts) {
@@ -418,6 +471,7 @@ std::string Drawing::draw() {
         draw_arrow(part);
     }
     draw_tokens();
+    draw_round();
     std::ostringstream all;
     all << "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " << width << " " << bottom_ << "' width='" << width
         << "' height='" << bottom_ << "' role='img'>\n<title>" << escape(chapter_ + ": " + finding(timeline_))
@@ -441,7 +495,7 @@ std::string escape(const std::string& text) {
 }
 
 Lengths usual_lengths() {
-    return {0.4, 0.62, 0.3};
+    return {0.45, 0.62, 0.37};
 }
 
 Lengths lengths_of(const Timeline& timeline, Lengths least) {
@@ -450,10 +504,13 @@ Lengths lengths_of(const Timeline& timeline, Lengths least) {
         const Seconds needed = std::ceil((timeline.parts[i].to - timeline.parts[i].from) * 50) / 50;
         least[i] = std::max(least[i], needed);
     }
-    // Where one part is very long, a short one still has room for its words. Each round leaves less to do.
-    constexpr double words = 146;
+    // Where one part is very long, a short one still has room for its name and its times. Each round leaves less to do.
+    constexpr double times = 172;
     for (int round = 0; round < 20; ++round) {
-        for (Seconds& length : least) length = std::max(length, words / units_per_second(least));
+        for (std::size_t i = 0; i < timeline.parts.size(); ++i) {
+            const double words = std::max(times, text_width(timeline.parts[i].name, 22) + 10);
+            least[i] = std::max(least[i], (words - inset) / units_per_second(least));
+        }
     }
     return least;
 }

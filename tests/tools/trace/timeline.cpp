@@ -10,6 +10,7 @@
 
 #include "tests/support/failed.h"
 #include "tests/tools/trace/resolve.h"
+#include "tests/tools/trace/scene.h"
 
 namespace {
 
@@ -148,28 +149,29 @@ void Layout::add_children() {
     }
 }
 
-/// Between main and the readers their queue, then the readers, in the order in which they were first at work; in the
-/// same way the writers.
+/// Between main and the readers their queue, then the readers, in the order in which they were first at work, and then
+/// those that had nothing to do; in the same way the writers. The readers are made first.
 void Layout::add_workers() {
     threads_.front().lane = lane("main", Lane::Kind::server);
     std::vector<Thread*> workers;
     for (Thread& thread : threads_) {
-        if (!thread.lane && thread.first_work() != nullptr) workers.push_back(&thread);
+        if (!thread.lane) workers.push_back(&thread);
     }
-    std::stable_sort(workers.begin(), workers.end(), [](const Thread* a, const Thread* b) {
+    std::sort(workers.begin(), workers.end(), [](const Thread* a, const Thread* b) { return a->id < b->id; });
+    const auto writers = workers.begin() + static_cast<std::ptrdiff_t>(std::min(timeline_readers, workers.size()));
+    const auto earlier = [](const Thread* a, const Thread* b) {
+        if (a->first_work() == nullptr || b->first_work() == nullptr)
+            return b->first_work() == nullptr && a->first_work() != nullptr;
         return a->first_work()->event.begin < b->first_work()->event.begin;
-    });
-    for (const bool reading : {true, false}) {
-        int number = 0;
-        for (Thread* worker : workers) {
-            if (reads(*worker->first_work()) != reading) continue;
-            if (!passed_.empty()) lane(reading ? "read queue" : "write queue", Lane::Kind::queue);
-            ++number;
-            const std::string name = reading       ? text("reader ", number)
-                                     : number == 1 ? "writer"
-                                                   : text("writer ", number);
-            worker->lane = lane(name, Lane::Kind::server);
-        }
+    };
+    std::stable_sort(workers.begin(), writers, earlier);
+    std::stable_sort(writers, workers.end(), earlier);
+    int number = 0;
+    for (auto worker = workers.begin(); worker != workers.end(); ++worker) {
+        const bool reading = worker < writers;
+        if (worker == writers) number = 0;
+        if (!passed_.empty()) lane(reading ? "read queue" : "write queue", Lane::Kind::queue);
+        (*worker)->lane = lane(text(reading ? "reader " : "writer ", ++number), Lane::Kind::server);
     }
 }
 
@@ -288,6 +290,10 @@ void Layout::find_parts() {
         const Seconds last =
             std::max(time_of('A', "leaves", part.from, stop()), time_of('B', "leaves", part.from, stop()));
         part.to = std::min(part.to, last + 0.02);
+        for (const Span& span : timeline_.lanes[1].spans) { // B's
+            if (span.state != State::served || span.to < part.asked || span.from > part.answered) continue;
+            part.served += std::min(span.to, part.answered) - std::max(span.from, part.asked);
+        }
         find_holder(part);
     }
 }
@@ -366,6 +372,24 @@ Timeline lay_out(const Recording& recording) {
     return Layout(recording).make();
 }
 
+std::optional<Round> find_round(const Recording& recording) {
+    const auto asks = std::find_if(recording.marks.begin(), recording.marks.end(),
+                                   [](const Mark& mark) { return mark.what == "asks"; });
+    for (const Resolved& call : resolve(recording.events, recording.clients)) {
+        if (call.event.end < asks->time || call.ready.find('B') == std::string::npos) continue;
+        Round round{call.event.is_select() ? "select" : "epoll_wait", 0, static_cast<std::size_t>(call.event.value)};
+        if (call.event.is_select()) {
+            for (std::size_t set = 1; set <= 2; ++set) { // for reading and for writing
+                const std::string& numbers = call.event.arguments[set];
+                if (!numbers.starts_with('[') || numbers == "[]") continue; // else "[3 4 5]"
+                round.asked += 1 + static_cast<std::size_t>(std::count(numbers.begin(), numbers.end(), ' '));
+            }
+        }
+        return round;
+    }
+    return std::nullopt;
+}
+
 std::string finding(const Timeline& timeline) {
     std::string all;
     std::size_t held = 0;
@@ -395,6 +419,10 @@ std::string story(const Timeline& timeline) {
         }
         for (const std::string& queue : queues) words += queue;
         words += ".\n";
+    }
+    if (timeline.round) {
+        words += text("One request beside ", timeline_idle, " idle clients: ", timeline.round->call, " asks about ",
+                      timeline.round->asked, " descriptors, and ", timeline.round->ready, " is ready.\n");
     }
     return words;
 }

@@ -1,6 +1,7 @@
 // Who waits for whom: the recording of the timeline's scene, laid out in lanes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct Part {
     Seconds answered;
     bool held = false; ///< B waited because the server waited for A, or worked for A
     Seconds held_from = 0, held_to = 0;
+    Seconds served = 0;     ///< how long a thread worked for B; the rest of the time B waited
     std::size_t holder = 0; ///< the lane that B waited for
     std::string held_in;    ///< what the server was in: "read", "write", "think"
 };
@@ -53,14 +55,25 @@ struct HandOver {
     char client;
 };
 
+/// One round of the loop: about how many descriptors the server asks the kernel, and how many are ready.
+struct Round {
+    std::string call;
+    std::size_t asked;
+    std::size_t ready;
+};
+
 struct Timeline {
     std::vector<Lane> lanes;
     std::vector<Part> parts;
     std::vector<HandOver> hand_overs;
     std::string server; ///< "one process", "a process for each client", "1 + 6 threads"
+    std::optional<Round> round = std::nullopt;
 };
 
 Timeline lay_out(const Recording& recording);
+
+/// The round in which B's request is noticed; nothing for a server that asks about no more than one client at a time.
+std::optional<Round> find_round(const Recording& recording);
 
 /// The finding, in one sentence, from what was measured.
 std::string finding(const Timeline& timeline);
