@@ -20,6 +20,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// How many words of a page a first reading may have: one sitting.
+constexpr std::size_t most_words = 2200;
+
 Lines read_lines(const std::string& name) {
     std::ifstream file(name);
     if (!file) throw std::runtime_error(name + ": cannot be read");
@@ -49,12 +52,6 @@ std::size_t first_difference(const Lines& a, const Lines& b) {
     return i + 1;
 }
 
-/// A chapter's page whose code is on it. TODO: all of them.
-bool shows_code(const fs::path& name) {
-    const fs::path page = name.parent_path() / "README.md";
-    return name.string()[0] != '0' || !excerpts_of(read_lines(page.string())).empty();
-}
-
 /// What is wrong with the code on a page; empty when nothing is.
 std::string wrong_with_code(const std::string& name, const Lines& page) {
     const Lines after = filled(page, read_lines);
@@ -63,7 +60,7 @@ std::string wrong_with_code(const std::string& name, const Lines& page) {
                     ": this is no longer the code; `make excerpts` writes it again\n");
     }
     const fs::path chapter = fs::path(name).parent_path();
-    if (name[0] != '0' || fs::path(name).filename() != "README.md" || !shows_code(name)) return "";
+    if (name[0] != '0' || fs::path(name).filename() != "README.md") return "";
     std::string missing; // a chapter's page shows all of its code
     for (const auto& file : fs::directory_iterator(chapter)) {
         const fs::path kind = file.path().extension();
@@ -91,6 +88,9 @@ std::string wrong_with_words(const std::string& name, const Lines& page) {
             all += text("    ", name, ":", paragraph.line + 1, ": a plainer word for \"", odd, "\"\n");
         }
     }
+    const std::size_t words = measure(prose_of(page)).words;
+    if (words > most_words)
+        all += text("    ", name, ": a first reading has ", words, " words, more than ", most_words, "\n");
     return all;
 }
 
@@ -115,7 +115,7 @@ std::string wrong_with_glossary(const Lines& page) {
         const std::size_t link = page[i].find("](../0");
         if (link == std::string::npos) continue;
         const std::string chapter = page[i].substr(link + 5, page[i].find('/', link + 5) - link - 5);
-        if (!shows_code(chapter + "/README.md") || is_explained_in(chapter, term)) continue;
+        if (is_explained_in(chapter, term)) continue;
         all += text("    common/glossary.md:", i + 1, ": ", term, " is on no page of ", chapter, "\n");
     }
     return all;
@@ -149,8 +149,8 @@ void check(const std::string& name, Tally& tally) {
     const Lines page = read_lines(name);
     std::string why;
     try {
-        why = wrong_with_code(name, page) + wrong_with_links(name, page);
-        if (shows_code(name)) why += wrong_with_words(name, page) + wrong_with_exercises(name, page);
+        why = wrong_with_code(name, page) + wrong_with_links(name, page) + wrong_with_words(name, page) +
+              wrong_with_exercises(name, page);
         if (name == "common/glossary.md") why += wrong_with_glossary(page);
     } catch (const std::exception& error) {
         why = text("    ", name, ":", error.what(), "\n");
@@ -168,7 +168,7 @@ void print_measures(const std::vector<std::string>& names) {
         std::cout << std::fixed << std::setprecision(1) << std::setw(5) << all.words << std::setw(9)
                   << all.per_thousand(all.colons) << std::setw(12) << all.per_thousand(all.semicolons) << std::setw(11)
                   << all.per_thousand(all.you_or_we) << std::setw(12) << all.words_per_sentence() << "    " << name
-                  << (all.words > 2200 ? "    more than 2,200 words" : "") << '\n';
+                  << (all.words > most_words ? "    too long" : "") << '\n';
     }
 }
 
