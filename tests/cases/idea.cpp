@@ -120,11 +120,11 @@ void more_slow_clients_than_threads(Subject& subject) {
     expect_served_beside(subject, have + "send and never read");
 }
 
-/// The least CPU time that a request took in ten rounds of 300, in microseconds.
+/// The least CPU time that a request took in seven rounds of 150, in microseconds.
 double cost_of_a_request(const Subject& subject, Client& client) {
-    constexpr int requests = 300;
+    constexpr int requests = 150;
     auto least = std::chrono::microseconds::max();
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < 7; ++round) {
         const auto before = cpu_time(subject.server().pid());
         for (int i = 0; i < requests; ++i) client.expect_echo("a request\n");
         least = std::min(least, cpu_time(subject.server().pid()) - before);

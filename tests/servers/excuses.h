@@ -46,6 +46,7 @@ inline const std::vector<Excuse> excuses = {
 
 /// What the grader does not ask of a stranger's server at a level, though the chapter's own server can do it.
 inline const std::vector<Excuse> not_asked_of_strangers = {
+    {2, "slow request", "chapter 06 is about it"},
     {1, "more than a set holds", "it would need a backlog of more than 128, the default of many libraries"},
 };
 
@@ -58,6 +59,7 @@ inline const std::vector<Excuse> not_asked = {
     {1, "few waits", "it has no call that waits for several clients"},
     {2, "few waits", "it has no call that waits for several clients"},
     {6, "few waits", "its main thread waits while the workers work, for one client or for many"},
+    {1, "a newcomer when there is room", "it serves one client at a time"},
     {1, "room again", "it serves one client at a time"},
     {2, "room again", "the process that accepts keeps no client's descriptor, and has only its pauses"},
     {6, "room again", "the thread that closes does not wake the one that accepts, which waits for its pause to end"},

@@ -8,13 +8,18 @@
 #include "tests/support/failed.h"
 #include "tests/support/sockets.h"
 
-Crowd::Crowd(const Endpoint& server, std::size_t size) : patience_(server.patience) {
+Crowd::Crowd(const Endpoint& server, std::size_t size, bool may_be_refused)
+    : patience_(server.patience), may_be_refused_(may_be_refused) {
     members_.reserve(size);
     bool paced = server.has_room;
     for (std::size_t i = 0; i < size; ++i) {
         const auto now = Clock::now();
         members_.push_back({Client(server), now, text("client ", i, "\n")});
-        members_.back().client.send(members_.back().line);
+        try {
+            members_.back().client.send(members_.back().line);
+        } catch (const Failed&) {
+            if (!may_be_refused) throw; // else its first receive fails as well
+        }
         // In portions that fit into a queue of ordinary length, while the server takes them.
         constexpr std::size_t portion = 32;
         if (!paced || members_.size() % portion != 0) continue;
@@ -26,24 +31,35 @@ bool Crowd::receive_some(milliseconds time) {
     std::vector<pollfd> waiting;
     std::vector<Member*> whose;
     for (Member& member : members_) {
-        if (member.served()) continue;
+        if (!member.waits()) continue;
         waiting.push_back({member.client.fd(), POLLIN, 0});
         whose.push_back(&member);
     }
     if (waiting.empty() || poll(waiting.data(), waiting.size(), static_cast<int>(time.count())) == 0) return false;
     for (std::size_t i = 0; i < waiting.size(); ++i) {
         if (waiting[i].revents == 0) continue;
-        Member& member = *whose[i];
-        const std::string piece = member.client.receive_some(member.line.size() - member.back.size());
-        member.back += piece;
-        if (!member.line.starts_with(member.back) || piece.empty()) {
-            throw Failed{"sent '" + member.line + "'", "it back", "'" + member.back + "'"};
-        }
-        if (!member.served()) continue;
+        receive(*whose[i]);
+    }
+    return true;
+}
+
+void Crowd::receive(Member& member) {
+    std::string piece;
+    try {
+        piece = member.client.receive_some(member.line.size() - member.back.size());
+    } catch (const Failed&) {
+        if (!may_be_refused_) throw;
+    }
+    member.back += piece;
+    if (may_be_refused_ && member.back.empty()) {
+        member.refused = true;
+        ++refused_;
+    } else if (!member.line.starts_with(member.back) || piece.empty()) {
+        throw Failed{"sent '" + member.line + "'", "it back", "'" + member.back + "'"};
+    } else if (member.served()) {
         ++served_;
         member.served_at = last_served_ = Clock::now();
     }
-    return true;
 }
 
 std::optional<Clock::duration> Crowd::time_of(std::size_t number) const {
@@ -59,7 +75,7 @@ std::size_t Crowd::wait_for_lines(milliseconds quiet) {
 
 void Crowd::serve_and_leave() {
     for (;;) {
-        std::erase_if(members_, [](const Member& member) { return member.served(); });
+        std::erase_if(members_, [](const Member& member) { return !member.waits(); });
         if (members_.empty()) return;
         if (!receive_some(patience_)) {
             throw Failed{"served clients left", "that the waiting ones are served then",

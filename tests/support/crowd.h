@@ -11,7 +11,8 @@
 /// Clients that have each connected and sent a line of their own, and wait for it to come back.
 class Crowd {
   public:
-    Crowd(const Endpoint& server, std::size_t size);
+    /// With `may_be_refused`, a server may close someone who has not got anything: that one has left, then.
+    Crowd(const Endpoint& server, std::size_t size, bool may_be_refused = false);
 
     /// Waits until everyone has their line, or nobody has got anything for `quiet`. Gives how many have been served.
     /// Throws Failed when a line is not the client's own, or the server closed on someone.
@@ -21,6 +22,7 @@ class Crowd {
     void serve_and_leave();
 
     [[nodiscard]] std::size_t served() const { return served_; }
+    [[nodiscard]] std::size_t refused() const { return refused_; }
 
     /// From connecting to having the line back; of the client with this number, counted from 0, or of all that have
     /// been served. Nothing for one that has not.
@@ -34,15 +36,22 @@ class Crowd {
         std::string line;
         std::string back{};
         Clock::time_point served_at{};
+        bool refused = false;
         [[nodiscard]] bool served() const { return back.size() == line.size(); }
+        [[nodiscard]] bool waits() const { return !served() && !refused; }
     };
+
+    /// Receives, or notes that the member is refused where that may be.
+    void receive(Member& member);
 
     /// Waits until someone gets something, or for `time`; whether someone did.
     bool receive_some(milliseconds time);
 
     std::vector<Member> members_;
     milliseconds patience_;
+    bool may_be_refused_;
     std::size_t served_ = 0;
+    std::size_t refused_ = 0;
     Clock::time_point first_connects_ = Clock::now();
     Clock::time_point last_served_ = first_connects_;
 };
