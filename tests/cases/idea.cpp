@@ -28,10 +28,13 @@ std::size_t settled_processes_and_threads(pid_t server) {
     return now;
 }
 
-/// Clients that have been served, and go on being connected.
+/// Clients that have been served, one after the other, and go on being connected.
 std::vector<Client> served_clients(const Subject& subject, std::size_t count) {
-    std::vector<Client> clients = connect_clients(subject.endpoint(), count);
-    for (Client& client : clients) client.expect_echo("hello\n");
+    std::vector<Client> clients;
+    while (clients.size() < count) {
+        clients.push_back(subject.connect());
+        clients.back().expect_echo("hello\n");
+    }
     return clients;
 }
 
