@@ -14,6 +14,7 @@ struct Excuse {
 inline const std::vector<Excuse> excuses = {
     {0, "gone reader", "it does not ignore SIGPIPE", "Broken pipe"},
     {0, "stopped while it writes", "it does not look at what write returned", "byte"},
+    {0, "starts again", "it does not set SO_REUSEADDR, nor see that bind fails", "it listens on port"},
 
     {1, "silent client", "it serves one client at a time", "nothing in"},
     {1, "half a message", "it serves one client at a time", "nothing in"},
@@ -52,6 +53,7 @@ inline const std::vector<Excuse> not_asked_of_strangers = {
 
 /// Cases that make no sense for a chapter; they are not played there.
 inline const std::vector<Excuse> not_asked = {
+    {0, "slow request", "it cannot be told to be slow"},
     {1, "no process or thread per client", "it serves one client at a time"},
     {1, "idle clients cost nothing", "it serves one client at a time"},
     {2, "idle clients cost nothing", "it would need as many processes"},

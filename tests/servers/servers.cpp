@@ -66,13 +66,14 @@ void expect_end_without_report(Subject& subject) {
 std::optional<Failed> play(const Case& played, milliseconds with_patience) {
     const std::string program = environment("SERVER");
     Subject subject =
-        is_first() ? Subject({program, "{port}"}, patience, with_patience) : Subject(program, with_patience);
+        is_first() ? Subject({program, "{port}"}, 3 * with_patience, with_patience) : Subject(program, with_patience);
     try {
         played.play(subject);
         expect_end_without_report(subject);
     } catch (Failed& failed) {
         // A client of a server that has died may see a reset or the end; what killed the server says more.
-        const auto ended = is_first() ? subject.server().process().wait(milliseconds(50)) : std::nullopt;
+        const auto ended =
+            is_first() && subject.started() ? subject.server().process().wait(milliseconds(50)) : std::nullopt;
         if (ended) failed.got += "; the server has gone: " + to_string(*ended);
         return failed;
     } catch (const std::system_error& error) {
