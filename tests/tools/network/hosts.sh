@@ -2,14 +2,14 @@
 # Two hosts and a wire between them, for as long as a script runs: in network namespaces of their own, so that nothing
 # touches the machine's network, and as an ordinary user as well as as root. Everything ends with the script, also after
 # Ctrl-C or a kill, because it is in a process namespace of its own, too.
-# Usage: tests/tools/network/hosts.sh [SCRIPT [ARGUMENT...]]    without a SCRIPT it reads one from standard input
+# Usage: tests/tools/network/hosts.sh SCRIPT [ARGUMENT...]    or, as with bash: hosts.sh -c 'COMMANDS'
 # The script is bash's, and has these commands:
 #     on_server COMMAND...     runs it on the server's host, 192.0.2.2
 #     on_client COMMAND...     runs it on the client's host, 192.0.2.1
 #     wire WHAT=VALUE...       from now on: delay=MS jitter=MS loss=% twice=% overtakes=% changed=% silent=1; else perfect
 #     mtu BYTES                the largest packet that the wire takes
 #     unplug                   ends the wire, and prints how many packets it has lost, doubled, reordered and changed
-#     start NN [OPTION...]     starts chapter NN's server there, port 70NN; its process is ${process[NN]}
+#     start NN [OPTION...]     starts chapter NN's server there, port 90NN; its process is ${process[NN]}
 # Exit status: the script's, or 3 (and a line that says why) where there can be no such namespaces.
 set -u
 cd "$(dirname "$0")/../../.." || exit
@@ -68,7 +68,7 @@ declare -A process
 start() { # NN [OPTION...]
     local chapter=$1
     shift
-    ip netns exec server "$(echo "$chapter"-*)"/server --host 192.0.2.2 --port "70$chapter" "$@" \
+    ip netns exec server "$(echo "$chapter"-*)"/server --host 192.0.2.2 --port "90$chapter" "$@" \
         > "$scratch/$chapter.out" 2> "$scratch/$chapter.err" &
     process[$chapter]=$!
     until grep -qs listening "$scratch/$chapter.out"; do
@@ -78,7 +78,11 @@ start() { # NN [OPTION...]
 }
 
 wire delay=0
-script=${1:-/dev/stdin}
-shift $(($# > 0))
+if [ "$1" = -c ]; then
+    eval "$2"
+    exit
+fi
+script=$1
+shift
 # shellcheck disable=SC1090
 . "$script"

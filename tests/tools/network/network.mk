@@ -17,3 +17,9 @@ network: $(SERVERS) $(WIRE)
 proxies: $(SERVERS) $(WIRE)
 	@tests/need.sh iproute2 python3 haproxy nginx-light libnginx-mod-stream stunnel4 socat netcat-openbsd
 	@CXX='$(CXX)' tests/tools/network/proxies.sh $(ONLY)
+
+### make test-beyond       run the commands of 06-epoll-threadpool/beyond.md, which need namespaces and proxies
+.PHONY: test-beyond
+test-beyond: $(SERVERS) $(WIRE) $(PAGES)
+	@tests/need.sh iproute2 python3 haproxy nginx-light libnginx-mod-stream stunnel4 socat netcat-openbsd
+	@$(PAGES) check /dev/null 06-epoll-threadpool/beyond.md

@@ -36,7 +36,7 @@ cut_for_good() {
     on_server sysctl -qw net.ipv4.tcp_retries2=5
     for chapter in "${chapters[@]}"; do
         start_counted "$chapter"
-        on_client python3 tests/tools/network/holders.py 192.0.2.2 "70$chapter" 10 $((chapter == 1 ? 0 : 10)) &
+        on_client python3 tests/tools/network/holders.py 192.0.2.2 "90$chapter" 10 $((chapter == 1 ? 0 : 10)) &
     done
     for chapter in "${chapters[@]}"; do
         until [ "$(connections "$chapter")" = $((chapter == 1 ? 10 : 20)) ]; do sleep 0.1; done
@@ -53,7 +53,7 @@ cut_for_good() {
 
 descriptors() { find "/proc/${process[$1]}/fd" -type l 2>/dev/null | wc -l; }
 children() { cat /proc/"${process[$1]}"/task/*/children 2>/dev/null | wc -w; }
-connections() { on_server ss -Htn state connected "sport = :70$1" | wc -l; }
+connections() { on_server ss -Htn state connected "sport = :90$1" | wc -l; }
 
 declare -A at_rest
 start_counted() {
@@ -96,7 +96,7 @@ play() { # BYTES [MEANWHILE]
     mkfifo "$scratch/go"
     for chapter in "${chapters[@]}"; do
         start_counted "$chapter"
-        on_client tests/tools/network/clients.py 192.0.2.2 "70$chapter" $((chapter == 1 ? 3 : 20)) "$1" 60 \
+        on_client tests/tools/network/clients.py 192.0.2.2 "90$chapter" $((chapter == 1 ? 3 : 20)) "$1" 60 \
             > "$scratch/$chapter.clients" < "$scratch/go" &
         clients[$chapter]=$!
     done

@@ -31,7 +31,7 @@ done)";
 /// What is built is copied with its times, so nothing is built again.
 constexpr const char* copy = R"(set -e; mkdir -p "$1"
 cp -a .ci 0?-* common tests Makefile README.md .clang-format .clang-tidy "$1"
-for part in build/flags build/01-blocking-server build/tests/tools/demo build/tests/support; do
+for part in build/flags build/01-blocking-server build/tests/tools/demo build/tests/tools/network build/tests/support; do
     [ ! -e "$part" ] || cp -a --parents "$part" "$1"
 done)";
 
