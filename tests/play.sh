@@ -17,9 +17,10 @@
 #     Wild: ...                   well-known software that had this bug; there may be several, or none
 # Why and Wild may go on in the next lines, which then begin with spaces.
 
+# A field that is there several times is that many paragraphs.
 field() { # name, patch
     awk -v name="$1: " '/^--- / { exit }
-        index($0, name) == 1 { ours = 1; print substr($0, length(name) + 1); next }
+        index($0, name) == 1 { if (seen++) print ""; ours = 1; print substr($0, length(name) + 1); next }
         ours && sub(/^ +/, "") { print; next }
         { ours = 0 }' "$2"
 }

@@ -2,6 +2,7 @@
 // Plays them until one fails; with ONLY='its name' in the environment only that one. Exit status: 0 all passed, 1 one
 // failed, 2 it could not be tried.
 
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -203,11 +204,21 @@ void more_deaf_than_workers(const std::string& program) {
 /// The only read worker thinks about another client's question when the first client takes its data. Which of them gets
 /// all of its answer first says whether the read worker is needed for that.
 void others_send_while_it_thinks(const std::string& program) {
-    RunningServer server(program, {"--read-workers", "1", "--write-workers", "1", "--think", "1500"});
+    RunningServer server(program, {"--read-workers", "1", "--write-workers", "1", "--think", "1000"});
     Client slow(server.endpoint(patience), 4096, 536);
-    const std::string data = random_bytes(1 << 16, 40);
+    const std::string data = random_bytes(3 << 16, 40); // much more than the kernels hold
     slow.send(data);
-    wait_until("that the server has answered a part", [&] { return server_end(slow).send_queue > 0; });
+    Rest rest(server.pid());
+    const auto waits_for_room = [&] { // and it stays so, because the kernels' buffers are full
+        if (!rest.has_lasted()) return false;
+        const std::vector<Watched> watched = watched_by_epoll(server.pid());
+        return std::any_of(watched.begin(), watched.end(),
+                           [](const Watched& one) { return (one.events & EPOLLOUT) != 0; });
+    };
+    expect(eventually(waits_for_room, 2 * patience), "sent 192 KiB and took nothing back",
+           "that epoll watches this client for room (EPOLLOUT)", "that it does not");
+    // What the server has not read yet it need not answer now.
+    const std::size_t read = data.size() - slow.unacknowledged() - server_end(slow).receive_queue;
     Client asks(server.endpoint(patience));
     asks.send("a question\n");
     try {
@@ -218,8 +229,6 @@ void others_send_while_it_thinks(const std::string& program) {
         throw Failed{"one client did not take its answer; then another one asked", "that its question is read",
                      "it is not"};
     }
-    // What it has not read yet it need not answer now.
-    const std::size_t read = data.size() - slow.unacknowledged() - server_end(slow).receive_queue;
     const std::string back = slow.receive(read);
     expect(back == data.substr(0, read), "took its data late", "the same bytes", difference(data, back));
     expect(!asks.hears_within(milliseconds(0)), "one client took its data while the only read worker was busy",

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Plays an exercise: breaks a copy of a server on purpose, asks what you expect, shows what its clients see, and explains.
-# The exercises are the patches in tests/breakages/, by the number in their headers.
+# The exercises are the patches in tests/breakages/, by the number in their headers. In those that have a folder here you
+# build something, and this grades it.
 # Usage: tests/tools/exercise/exercise.sh [04-2]   (without a number it lists them; `make exercise` calls it)
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
@@ -73,7 +74,7 @@ build_broken() {
         "The changed server cannot be compiled. If the message is about an edit of yours, repair that first."
 }
 
-# The changed lines, with a line around them. Empty lines and those that nothing is said about stay out.
+# The lines that change, with the lines around them.
 show_change() {
     sed -n '/^--- /,$p' "$patch" | sed -e '/^+++ /d' -e 's/^--- a\/\(.*\)/in \1/' -e 's/^@@ .*/.../' \
         -e "s/^-.*/$red&$plain/" -e "s/^+.*/$green&$plain/"
@@ -89,7 +90,8 @@ story() {
 fail_as_well() {
     local seconds=${SEARCH:-60} player=(build/tests/check "$server --port {port}" "$chapter")
     [ "$suite" != servers ] || player=(env "CHAPTER=$chapter" "SERVER=$server" build/tests/server-tests)
-    { timeout -s KILL "$seconds" "${player[@]}" 2>&1; } 2>/dev/null | tr -d '\0' | sed -nu 's/^FAILED .* s  [0-9]*  \(.*\)/\1/p; s/^FAIL    //p' |
+    { timeout -s KILL "$seconds" "${player[@]}" 2>&1; } 2>/dev/null | tr -d '\0' |
+        sed -nu 's/^FAILED .* s  [0-9]*  \(.*\)/\1/p; s/^FAIL    //p' |
         while IFS= read -r line; do
             [ "${line%%: *}" = "$case" ] || echo "  $line"
         done | tee "$TMPDIR/as_well"
@@ -101,7 +103,7 @@ fail_as_well() {
 }
 
 play_exercise() {
-    local answer=''
+    local answer='' wild
     copy_and_break
     title "Exercise $number: $what"
     show_change
@@ -129,7 +131,8 @@ play_exercise() {
     fi
     title 'Why'
     field Why "$patch" | fmt -w 80
-    field Wild "$patch" | fmt -w 80
+    wild=$(field Wild "$patch" | fmt -w 80)
+    [ -z "$wild" ] || printf '\nSoftware that had this bug:\n%s\n' "$wild"
     printf '\nThe broken server is %s, if you want to try it yourself. Your own files are as they were.\n' "$server"
     finished=yes
     mark_done
@@ -166,7 +169,7 @@ judge() {
     title "Exercise $number: $(field What "$task")"
     wait_for build/tests/exercise-cases "$number" "$mine/server" ||
         give_up '' "Not yet. When you have changed $mine/server.cpp, type make exercise N=$number again."
-    title "And all that chapter $chapter's server can do (up to a minute)"
+    title "And all that chapter $chapter's server can do (a minute or two)"
     wait_for build/tests/check "$mine/server --port {port}" "$chapter" >"$TMPDIR/check.log" 2>&1 || give_up \
         "$(sed -n '/^FAIL/,$p' "$TMPDIR/check.log")" "Your server can do something new, but no longer all that it could."
     tail -n 1 "$TMPDIR/check.log"
