@@ -99,12 +99,18 @@ new-server:
 	mkdir -p "mine/$$NEW_SERVER" && sed "s|NAME|$$NEW_SERVER|" $(if $(filter first,$(FROM)),01-blocking-server/first.cpp,tests/starter/server.cpp) > "mine/$$NEW_SERVER/server.cpp" && \
 	echo "Yours to write: mine/$$NEW_SERVER/server.cpp. Then: make check SERVER='mine/$$NEW_SERVER/server {port}' LEVEL=00"
 
-### make test-grader      test the grader with servers of others, right and wrong ones
+### make test-grader      test the grader with servers of others, right and wrong ones (4 minutes)
+###                       FULL=1 grades each of them whole, and writes the table in tests/grader/README.md (an hour)
 .PHONY: test-grader
 test-grader:
 	@tests/need.sh socat python3 libevent-dev libuv1-dev libboost-dev
-	@$(MAKE) --no-print-directory SANITIZE= build/tests/check $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
+	@$(MAKE) --no-print-directory SANITIZE= 05 06 build/tests/check build/grader/servers \
+	    $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
 	@tests/grader/grader_tests.sh build
+
+build/grader/servers: tests/grader/others/servers.cpp
+	@mkdir -p $(@D); echo '  compile  $<'
+	@$(COMPILE) -o $@ $<
 
 ### make test-make        test the Makefile, and make test where there is no strace
 .PHONY: test-make

@@ -185,7 +185,7 @@ void out_of_descriptors(Subject& subject) {
     serve_more_than_there_is_room_for(subject, 60);
 }
 
-constexpr milliseconds too_long(450); ///< for a newcomer; half a second is what is promised
+constexpr milliseconds too_long(400); ///< for a newcomer; a pause of half a second is longer
 
 /// A full server that waits a moment before it tries again need not wait so long when somebody leaves meanwhile.
 void room_again(Subject& subject) {
@@ -220,7 +220,7 @@ std::vector<milliseconds> waits_for_room(Subject& subject, std::deque<Client>& c
         Client waiting = subject.connect();
         waiting.send("hello\n");
         // For accept to fail, and whatever the server does then to begin.
-        if (waiting.hears_within(milliseconds(50))) throw Failed{"came to a full server", "nothing yet", "an answer"};
+        if (waiting.hears_within(milliseconds(30))) throw Failed{"came to a full server", "nothing yet", "an answer"};
         const auto asked = Clock::now();
         clients.back().expect_echo("am I served?\n");
         const auto answered = std::chrono::duration_cast<milliseconds>(Clock::now() - asked);

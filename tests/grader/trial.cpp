@@ -31,7 +31,7 @@ void clean_up(Subject& subject, Verdict& verdict) {
         verdict.heeds_sigterm = process.wait(moment).has_value();
         if (!verdict.heeds_sigterm) verdict.remarks.emplace_back("It did not end at SIGTERM and was killed.");
     }
-    verdict.floods = process.printed() > (1 << 20);
+    verdict.floods = process.printed() > (8 << 20);
     // Its children may take a moment to see that their clients have gone.
     const std::vector<pid_t> children = process_tree(process.pid());
     const auto have_ended = [&] { return std::all_of(children.begin(), children.end(), has_ended); };

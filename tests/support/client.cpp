@@ -95,8 +95,7 @@ void Client::wait_for_connection(const Endpoint& server) const {
     if (wait_for(POLLOUT, second_try)) return;
     if (server.has_room && overflown_queues() > server.overflown_before) {
         throw Failed{"connected", "a connection",
-                     text("none in a second: the queue of those who wait to be accepted is full, with ",
-                          accept_queue(server), " in it")};
+                     "none in a second: the queue of those who wait to be accepted was full (listen's backlog)"};
     }
     wait_or_fail(POLLOUT, "the connection");
 }

@@ -126,9 +126,69 @@ def spins(client):
         client.setblocking(False)
 
 
+def idle_close(client):  # a client that thinks for a second is thrown out
+    client.settimeout(1)
+    good(client)
+
+
+def word(ends):  # as in many a tutorial
+    def serve_until_word(client):
+        while data := client.recv(65536):
+            if ends(data):
+                break
+            client.sendall(data)
+
+    return serve_until_word
+
+
+quit = word(lambda data: data.startswith(b"quit"))
+exit = word(lambda data: data.strip() == b"exit" and os._exit(0))  # one client ends the server for all
+ctrl_c = word(lambda data: b"\x03" in data)
+ctrl_d = word(lambda data: b"\x04" in data)
+empty_line = word(lambda data: data in (b"\n", b"\r\n"))
+
+
+def get(client):
+    while data := client.recv(65536):
+        if data.startswith(b"GET "):
+            client.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+            return
+        client.sendall(data)
+
+
+def nagle(client):  # two small writes: 40 ms each time
+    while data := client.recv(65536):
+        client.sendall(data[:1])
+        client.sendall(data[1:])
+
+
+def slow(client):
+    while data := client.recv(65536):
+        if len(data) < 1000:
+            time.sleep(0.04)
+        client.sendall(data)
+
+
+def no_loop(client):
+    while data := client.recv(65536):
+        client.send(data)
+
+
+def leak_message(client):
+    while data := client.recv(65536):
+        kept.append(bytes(100))
+        client.sendall(data)
+
+
+def leak_client(client):
+    kept.append(bytearray(b"x" * 1024))
+    good(client)
+
+
 last = b""
-one_at_a_time = fault == "one_at_a_time"
-serve = good if one_at_a_time else globals().get(fault, good)
+one_at_a_time = fault in ("one_at_a_time", "one_at_a_time_any_address", "one_at_a_time_no_reuseaddr")
+serve = globals().get(fault, good)
+serve = serve if callable(serve) else good
 
 
 def serve_quietly(client):
@@ -136,32 +196,45 @@ def serve_quietly(client):
         serve(client)
     except OSError:
         pass
-    if fault != "leaks":
-        client.close()
-    else:
+    if fault == "leaks" or fault == "leaks_every_tenth" and served % 10 == 0:
         kept.append(client)
+    else:
+        client.close()
 
 
-kept = []
+kept, served = [], 0
 if fault == "slow_start":
     time.sleep(10)
 if fault == "other_port":
     port = 0
 if fault == "floods":
-    print("x" * (2 << 20), flush=True)
+    print("x" * (20 << 20), flush=True)
     threading.Thread(target=lambda: [print("x" * 1000) for _ in iter(int, 1)], daemon=True).start()
 if fault == "ignores_sigterm":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if fault == "exit_status":
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(3))
 if fault == "leaves_a_child" and os.fork() == 0:
     os.setsid()
     time.sleep(1000)
-listener = socket.create_server(("127.0.0.1", port), backlog=2000)
+if fault == "wakes_up":
+    threading.Thread(target=lambda: [time.sleep(0.001) for _ in iter(int, 1)], daemon=True).start()
+listener = socket.socket()
+if not fault.endswith("no_reuseaddr"):
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("" if fault.endswith("any_address") else "127.0.0.1", port))
+listener.listen(5 if fault == "short_backlog" else 4096)
 while True:
     try:
         accepted, _ = listener.accept()
     except OSError:
-        time.sleep(0.1)
+        time.sleep({"emfile_sleeps_a_second": 1, "emfile_sleeps_half": 0.5}.get(fault, 0.05))
         continue
+    served += 1
+    if fault == f"dies_at_{served}":
+        os.abort()
+    if fault == "short_backlog":
+        time.sleep(0.01)
     if one_at_a_time:
         serve_quietly(accepted)
     else:
