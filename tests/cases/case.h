@@ -73,7 +73,7 @@ struct Lesson {
 struct Case {
     std::string name;    ///< short, and stable: excuses and exercises name it
     std::string promise; ///< what holds, as a sentence
-    void (*play)(Subject&);
+    std::function<void(Subject&)> play;
     std::optional<Lesson> lesson = std::nullopt; ///< with one, the case is played against any echo server
     bool second_part = false;                    ///< takes time or many clients: the grader plays it after the others
     std::chrono::seconds limit{30};              ///< after this, the grader ends it, and the case has failed

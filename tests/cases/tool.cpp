@@ -1,4 +1,5 @@
 // Other people's clients, and strace as the witness.
+#include <array>
 #include <utility>
 
 #include "tests/cases/case.h"
@@ -8,39 +9,61 @@
 
 namespace {
 
-/// Runs `command` in bash with HOST and PORT set, and expects all of "hello\nhow are you\n" back.
-void talk_through(Subject& subject, const std::string& program, const std::string& command) {
-    if (!installed(program)) throw Skipped{program + " is not installed"};
+/// A client that somebody else has written. Its command runs in bash, with HOST, PORT and LINES ("hello\nhow are
+/// you\n").
+struct Stranger {
+    const char* name;
+    const char* program; ///< must be installed
+    const char* command; ///< prints what came back
+};
+
+constexpr auto strangers = std::to_array<Stranger>({
+    {"nc -N", "nc.openbsd", R"(printf "$LINES" | nc.openbsd -N $HOST $PORT)"},
+    {"netcat-traditional", "nc.traditional", R"(printf "$LINES" | nc.traditional -q 1 $HOST $PORT)"},
+    {"busybox nc", "busybox", R"(printf "$LINES" | busybox nc $HOST $PORT)"},
+    {"ncat", "ncat", R"(printf "$LINES" | ncat $HOST $PORT)"},
+    {"socat", "socat", R"(printf "$LINES" | socat -t 5 - TCP:$HOST:$PORT)"},
+    {"bash's /dev/tcp", "bash", R"(exec 3<>/dev/tcp/$HOST/$PORT; printf "$LINES" >&3; head -n 2 <&3)"},
+    {"curl telnet", "curl", R"(coproc curl -sN telnet://$HOST:$PORT; printf "$LINES" >&${COPROC[1]}
+        head -n 2 <&${COPROC[0]}; kill $COPROC_PID)"},
+    {"Python's socket", "python3", R"(python3 -c '
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.sendall(b"hello\nhow are you\n")
+s.shutdown(socket.SHUT_WR)
+print(b"".join(iter(lambda: s.recv(100), b"")).decode(), end="")' $HOST $PORT)"},
+    {"Python's asyncio", "python3", R"(python3 -c '
+import asyncio, sys
+async def main():
+    reader, writer = await asyncio.open_connection(sys.argv[1], int(sys.argv[2]))
+    writer.write(b"hello\nhow are you\n")
+    await writer.drain()
+    writer.write_eof()
+    print((await reader.read()).decode(), end="")
+asyncio.run(main())' $HOST $PORT)"},
+    {"Node.js", "node", R"(node -e '
+const socket = require("net").connect(process.argv[2], process.argv[1]);
+socket.end("hello\nhow are you\n");
+socket.pipe(process.stdout)' $HOST $PORT)"},
+    {"Perl", "perl", R"(perl -MIO::Socket::INET -e '
+$s = IO::Socket::INET->new(PeerAddr => shift, PeerPort => shift);
+print $s "hello\nhow are you\n";
+shutdown($s, 1);
+print while <$s>' $HOST $PORT)"},
+    // To an echo server TLS is garbage, and to openssl its own greeting. The next client notices nothing of it.
+    {"openssl s_client", "openssl", R"(openssl s_client -connect $HOST:$PORT </dev/null &>/dev/null && echo "TLS?"
+        exec 3<>/dev/tcp/$HOST/$PORT; printf "$LINES" >&3; head -n 2 <&3)"},
+});
+
+void talk_through(Subject& subject, const Stranger& stranger) {
+    if (!installed(stranger.program)) throw Skipped{text(stranger.program, " is not installed")};
     subject.start();
-    const std::string script = "HOST=127.0.0.1 PORT=" + subject.server().port() + "; " + command;
+    const std::string script =
+        text("HOST=127.0.0.1 PORT=", subject.server().port(), R"( LINES='hello\nhow are you\n'; )", stranger.command);
     // The program itself may take long to start on a busy machine.
     const Outcome client = Process({{"bash", "-c", script}}).outcome(milliseconds(60000));
-    expect(client.out == "hello\nhow are you\n", "ran " + command, "both lines back",
+    expect(client.out == "hello\nhow are you\n", text("ran ", stranger.command), "both lines back",
            "'" + client.out + "'; its standard error: '" + client.err + "'");
-}
-
-void netcat(Subject& subject) {
-    if (!installed("nc.openbsd")) throw Skipped{"netcat-openbsd is not installed"};
-    talk_through(subject, "nc.openbsd", "printf 'hello\\nhow are you\\n' | nc.openbsd -N $HOST $PORT");
-}
-
-void ncat(Subject& subject) {
-    talk_through(subject, "ncat", "printf 'hello\\nhow are you\\n' | ncat $HOST $PORT");
-}
-
-void socat(Subject& subject) {
-    talk_through(subject, "socat", "printf 'hello\\nhow are you\\n' | socat -t 5 - TCP:$HOST:$PORT");
-}
-
-void bash(Subject& subject) {
-    talk_through(subject, "bash", "exec 3<>/dev/tcp/$HOST/$PORT; printf 'hello\\nhow are you\\n' >&3; head -n 2 <&3");
-}
-
-void python(Subject& subject) {
-    talk_through(subject, "python3",
-                 "python3 -c 'import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2]))); "
-                 "s.sendall(b\"hello\\nhow are you\\n\"); s.shutdown(socket.SHUT_WR); "
-                 "print(b\"\".join(iter(lambda: s.recv(100), b\"\")).decode(), end=\"\")' $HOST $PORT");
 }
 
 /// The Makefile has the compiler add these, where they cost next to nothing.
@@ -138,15 +161,15 @@ void interest_told_once(Subject& subject) {
 } // namespace
 
 std::vector<Case> tool_cases() {
-    return {
-        {"nc", "nc -N gets its bytes back", netcat},
-        {"ncat", "ncat gets its bytes back", ncat},
-        {"socat", "socat gets its bytes back", socat},
-        {"bash", "bash's /dev/tcp gets its bytes back", bash},
-        {"python", "Python's socket gets its bytes back", python},
+    std::vector<Case> cases{
         {"hardened", "the program is built with the compiler's and the linker's guards", hardened},
         {"one read, one write", "a message takes one read and one write", one_read_one_write},
         {"few waits", "one wait finds several clients ready", few_waits},
         {"interest told once", "a client's interest is told to epoll once, not for each message", interest_told_once},
     };
+    for (const Stranger& stranger : strangers) {
+        cases.push_back({stranger.name, text(stranger.name, " gets its bytes back"),
+                         [&stranger](Subject& subject) { talk_through(subject, stranger); }});
+    }
+    return cases;
 }

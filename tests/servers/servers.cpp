@@ -116,7 +116,7 @@ std::vector<void (*)()> tests(std::index_sequence<Numbers...>) {
     return {test<Numbers>...};
 }
 
-constexpr std::size_t most_cases = 100;
+constexpr std::size_t most_cases = 150;
 
 /// Registers each case that makes sense for the chapter.
 const bool registered = [] {
