@@ -3,11 +3,13 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 
 #include "tests/support/process.h"
 #include "tests/tools/watch/own_client.h"
+#include "tests/tools/watch/picture.h"
 #include "tests/tools/watch/terminal.h"
 
 namespace {
@@ -32,12 +34,13 @@ class Window {
     bool run() {
         while (told_to_end == 0) {
             const auto start = Clock::now();
+            const std::clock_t used = std::clock();
             now_ = watcher_.look();
             if (has_ended(pid_)) return false;
             show();
-            // Ten times a second, but however many clients there are, it looks only for a twentieth of the time.
-            const auto next = start + std::max<Clock::duration>(milliseconds(terminal_.whole() ? 100 : 1000),
-                                                                20 * (Clock::now() - start));
+            // Ten times a second; but however many clients there are, it takes at most 4 % of a core.
+            const auto cpu = std::chrono::microseconds((std::clock() - used) * 1'000'000 / CLOCKS_PER_SEC);
+            const auto next = start + std::max<Clock::duration>(milliseconds(terminal_.whole() ? 100 : 1000), 25 * cpu);
             while (told_to_end == 0 && Clock::now() < next) wait(next - Clock::now());
         }
         return true;
@@ -113,8 +116,15 @@ int main(int argc, char* argv[]) {
             watch_own(words[1], {words.begin() + 2, words.end()});
         } else if (words.size() >= 2 && words[0] == "pid") {
             watch_other(std::stoi(words[1]), {words.begin() + 2, words.end()});
+        } else if (words.size() == 1 && words[0] == "ncurses") {
+            return Terminal::has_ncurses ? 0 : 1;
+        } else if (words.size() >= 2 && words[0] == "check") {
+            return check_pictures({words.begin() + 1, words.end()});
+        } else if (words.size() >= 2 && (words[0] == "draw" || words[0] == "redraw")) {
+            draw_pictures({words.begin() + 1, words.end()}, words[0] == "redraw");
         } else {
-            std::cerr << "usage: watcher start SERVER PORT ARGUMENT... | watcher pid PID [PORT]\n";
+            std::cerr
+                << "usage: watcher start SERVER PORT ARGUMENT... | pid PID [PORT] | check|draw|redraw SERVER...\n";
             return 2;
         }
         return 0;

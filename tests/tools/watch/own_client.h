@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iomanip>
 #include <string>
 
 #include "common/check.h"
@@ -27,6 +28,7 @@ class OwnClient {
 
     void act(short events) {
         if ((events & POLLOUT) != 0) {
+            if (sent_ == 0) asked_ = Clock::now();
             const ssize_t count = send(socket_.get(), much_.data(), role_ == 'h' ? 6 : much_.size(), MSG_NOSIGNAL);
             if (count < 0 && errno != EAGAIN) end_ = std::strerror(errno);
             if (count > 0) sent_ += static_cast<std::size_t>(count);
@@ -38,7 +40,7 @@ class OwnClient {
         }
     }
 
-    /// "B: hello is back after 0.3 ms"
+    /// "B: hello came back after 0.08 ms"
     [[nodiscard]] std::string story(const Snapshot& now) const {
         std::string name = "-";
         for (const Connection& one : now.connections) {
@@ -46,10 +48,9 @@ class OwnClient {
         }
         if (!end_.empty()) return name + ": " + end_;
         if (role_ != 'h') return name + (role_ == 'c' ? ": silent" : ": never reads");
-        const auto microseconds =
-            std::chrono::duration_cast<std::chrono::microseconds>(answered_.value_or(Clock::now() - asked_)).count();
-        return text(name, answered_ ? ": hello came back after " : ": no answer for ", microseconds / 1000, ".",
-                    microseconds / 100 % 10, " ms");
+        const std::chrono::duration<double, std::milli> time = answered_.value_or(Clock::now() - asked_);
+        return text(name, answered_ ? ": hello came back after " : ": no answer for ", std::fixed, std::setprecision(2),
+                    time.count(), " ms");
     }
 
   private:

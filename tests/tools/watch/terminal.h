@@ -10,13 +10,20 @@ void print(const Lines& lines);
 /// the one before, one per second.
 class Terminal {
   public:
+#if __has_include(<ncurses.h>)
+    static constexpr bool has_ncurses = true;
+#else
+    static constexpr bool has_ncurses = false;
+#endif
     Terminal();
     ~Terminal();
     Terminal(const Terminal&) = delete;
     Terminal& operator=(const Terminal&) = delete;
 
     void show(const Lines& lines) const;
-    [[nodiscard]] bool whole() const { return whole_; }
+    [[nodiscard]] bool whole() const {
+        return whole_;
+    }
     [[nodiscard]] std::size_t width() const;
     [[nodiscard]] std::size_t height() const; ///< 0: as many lines as there are
     [[nodiscard]] int key() const;            ///< -1: none has been pressed

@@ -2,7 +2,7 @@
 
 WATCHER       := $(BUILD)/tests/tools/watch/watcher
 TEST_PROGRAMS += $(WATCHER)
-$(WATCHER): $(patsubst %,$(BUILD)/tests/tools/watch/%.o,main look why screen terminal) $(SUPPORT)
+$(WATCHER): $(patsubst %,$(BUILD)/tests/tools/watch/%.o,main look why screen terminal picture) $(SUPPORT)
 $(BUILD)/tests/tools/watch/%.o: OPTIMIZE := -O2
 $(BUILD)/tests/tools/watch/terminal.o: | need-ncurses
 $(WATCHER): LIBS = $(if $(wildcard /usr/include/ncurses.h),-lncurses)

@@ -109,7 +109,8 @@ std::vector<std::string> who_waits(const Snapshot& now) {
     for (const auto& [time, sentence] : found) sentences.push_back(sentence);
     for (const Connection& client : now.connections) {
         if (!found.empty() || !client.does_not_read()) continue;
-        sentences.push_back(client.name + " does not read, and nobody waits because of that.");
+        sentences.push_back(text(client.name, " does not read. Nobody waits because of that. The server keeps ",
+                                 client.unanswered(), " bytes."));
     }
     if (sentences.empty()) sentences.emplace_back("Nobody waits.");
     return sentences;
