@@ -14,3 +14,9 @@ need-ncurses:
 ###                       PORT=7100, ARGS='--think 2000'; ONCE=1 prints one snapshot
 watch: $(WATCHER) $(if $(PID),,$(one))
 	@$(WATCHER) $(if $(PID),pid $(PID) $(PORT),start $(one) $(or $(PORT),7007) $(ARGS))
+
+# For tests/run.sh: the window, driven in tmux, and whether the pages' screenshots show what is to be seen.
+define watch_checks
+watch tests/tools/watch/watch_test.sh $(WATCHER) $(tested)
+snapshots $(WATCHER) check $(tested)
+endef

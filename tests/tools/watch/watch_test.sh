@@ -8,13 +8,15 @@ shift
 unset TMUX NO_COLOR ONCE
 passed=0 failed=0 skipped=0
 
+start=${EPOCHREALTIME/./}
 add() { # verdict, name, more
-    echo "$1 $2${3:+ ($3)}"
+    printf '%-7s %4d s  %s%s\n' "$1" "$(((${EPOCHREALTIME/./} - start) / 1000000))" "$2" "${3:+ ($3)}"
+    start=${EPOCHREALTIME/./}
     case $1 in ok) ((passed++)) ;; FAILED) ((failed++)) ;; skipped) ((skipped++)) ;; esac
 }
 wanted() { [ -z "${ONLY:-}" ] || [ "$ONLY" = watch ] || [ "$ONLY" = "$1" ]; }
 mux() { tmux -f /dev/null -S "$TMPDIR/tmux" "$@"; }
-screen() { mux capture-pane -p -t "=watch:" "$@"; }
+screen() { mux capture-pane -p -t watch "$@" 2>/dev/null; }
 # Until the screen shows all of these, for 20 s at most.
 shows() {
     local i text
@@ -68,6 +70,7 @@ if ! command -v tmux >/dev/null || ! "$watcher" ncurses; then
     add skipped 'watch: the window' 'skipped: tmux or libncurses-dev is not installed'
     set --
 fi
+mux new-session -d -s anchor 'exec sleep infinity' # or tmux ends with its first window
 for one in "$@"; do
     name="watch: $one, who waits because of whom, and the buffers of ss"
     if wanted "$name"; then plays_a_chapter "$one" && closes q; verdict "$name"; fi
@@ -102,10 +105,10 @@ for one in "$@"; do
         for _ in {1..10}; do mux send-keys -t watch c; done
         until [ "$(ss -Htn "dport = :$port" | wc -l)" -eq 10 ]; do sleep 0.05; done
         pid=$(pgrep -f "^$watcher start $one 0" -P "$(mux list-panes -t watch -F '#{pane_pid}')")
-        before=$(cut -d ' ' -f 1 "/proc/$pid/schedstat") start=$(date +%s%N)
+        before=$(cut -d ' ' -f 1 "/proc/$pid/schedstat") since=$(date +%s%N)
         sleep 2
         used=$(($(cut -d ' ' -f 1 "/proc/$pid/schedstat") - before))
-        [ $((used * 20)) -lt $(($(date +%s%N) - start)) ]
+        [ $((used * 20)) -lt $(($(date +%s%N) - since)) ]
         verdict "$name"
     fi
 done
