@@ -26,9 +26,13 @@ struct Grading {
     const Request request;
     int passed = 0;
     int skipped = 0;
-    std::vector<std::string> failures{};
+    struct Failure {
+        std::string name, got, cause;
+    };
+    std::vector<Failure> failures{};
     std::vector<std::string> untried{};
     std::set<std::string> remarks{};
+    int out_of_time = 0; ///< cases that were not done in time
     bool heeds_sigterm = true;
     bool floods = false;
     Clock::time_point until = Clock::now() + time_for_first_part;
@@ -79,17 +83,26 @@ void print_failure(const Request& request, const Verdict& verdict) {
     }
 }
 
+/// Which failure so far explains this one; empty when none does.
+std::string cause_of(const Grading& grading, const std::string& name, const std::string& got) {
+    for (const Grading::Failure& before : grading.failures) {
+        if (follows_from(name, got, before.name, before.got)) return before.name;
+    }
+    return "";
+}
+
 /// The first failure is told in full, the others by name: they are often consequences.
 void tell_failure(Grading& grading, const Case& played, const Verdict& verdict) {
+    const std::string cause = cause_of(grading, played.name, verdict.got);
     std::cout << "FAIL    " << played.name << ": " << played.promise << "\n";
     if (grading.failures.empty()) {
         print_failure(grading.request, verdict);
-    } else if (const std::string cause = probable_cause(played.name, grading.failures); !cause.empty()) {
+    } else if (!cause.empty()) {
         std::cout << "        probably follows from '" << cause << "'\n";
     } else {
         std::cout << "        got          " << verdict.got << "\n";
     }
-    grading.failures.push_back(played.name);
+    grading.failures.push_back({played.name, verdict.got, cause});
 }
 
 /// On a terminal, what is being played now, until the verdict takes its place.
@@ -105,6 +118,7 @@ void play(Grading& grading, const Case& one) {
     show_progress("");
     grading.heeds_sigterm = grading.heeds_sigterm && verdict.heeds_sigterm;
     grading.floods = grading.floods || verdict.floods;
+    if (verdict.out_of_time) ++grading.out_of_time;
     grading.remarks.insert(verdict.remarks.begin(), verdict.remarks.end());
     if (verdict.kind == Verdict::passed) {
         std::cout << "pass    " << one.name << ": " << one.promise << "\n        " << one.lesson->why << "\n";
@@ -123,21 +137,28 @@ bool is_pointless(const Grading& grading) {
     return !grading.failures.empty() && (grading.stops_at_first() || grading.passed == 0);
 }
 
+/// All in all it took too long, or the server is so slow that this is what will come of it.
+bool is_too_late(const Grading& grading) {
+    constexpr int most = 3;
+    return Clock::now() > grading.until || grading.out_of_time >= most;
+}
+
+void begin_second_part(Grading& grading) {
+    grading.in_second_part = true;
+    grading.until = Clock::now() + time_for_second_part;
+    if (!grading.request.only.empty()) return;
+    std::cout << "\nNow the second part: about 30 more seconds, and " << time_for_second_part.count()
+              << " at most, for what only shows with time or with many clients.\n";
+}
+
 void play_all(Grading& grading, const std::vector<Case>& cases) {
     for (const Case& one : cases) {
-        if (one.second_part && !grading.in_second_part) {
-            grading.in_second_part = true;
-            grading.until = Clock::now() + time_for_second_part;
-            if (!is_pointless(grading)) {
-                std::cout << "\nNow the second part: about 30 more seconds, and " << time_for_second_part.count()
-                          << " at most, for what only shows with time or with many clients.\n";
-            }
-        }
-        if (is_pointless(grading) || Clock::now() > grading.until) {
+        if (is_pointless(grading) || is_too_late(grading)) {
             grading.untried.push_back(one.name);
-        } else {
-            play(grading, one);
+            continue;
         }
+        if (one.second_part && !grading.in_second_part) begin_second_part(grading);
+        play(grading, one);
     }
 }
 
@@ -151,7 +172,8 @@ void tell_untried(const Grading& grading) {
                "step.\n";
         return;
     } else {
-        std::cout << "The time that a grading may take is over. Not tried:";
+        std::cout << (grading.out_of_time > 0 ? "Too many cases were not done in time. Not tried:"
+                                              : "The time that a grading may take is over. Not tried:");
     }
     for (const std::string& name : grading.untried) std::cout << (name == grading.untried[0] ? " " : ", ") << name;
     std::cout << ".\n";
@@ -167,8 +189,7 @@ int sum_up(Grading& grading, std::size_t not_asked) {
         std::cout << not_asked << " cases are not asked for at level 0" << grading.request.level << ".\n";
     if (!grading.failures.empty() && grading.request.only.empty()) {
         std::cout << "What failed, and how to play only that, with the whole story:\n";
-        for (const std::string& name : grading.failures) {
-            const std::string cause = probable_cause(name, grading.failures);
+        for (const auto& [name, got, cause] : grading.failures) {
             std::cout << "    " << again(grading.request, name)
                       << (cause.empty() ? "" : "   # probably from '" + cause + "'") << "\n";
         }

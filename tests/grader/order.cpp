@@ -81,11 +81,13 @@ std::string why_not_asked(const std::string& name, int level) {
     return "";
 }
 
-std::string probable_cause(const std::string& name, const std::vector<std::string>& failures) {
-    for (const std::string& cause : failures) {
-        const auto it = consequences.find(cause);
-        if (it == consequences.end()) continue;
-        if (std::find(it->second.begin(), it->second.end(), name) != it->second.end()) return cause;
+bool follows_from(const std::string& name, const std::string& got, const std::string& name_before,
+                  const std::string& got_before) {
+    for (const std::string sign : {"the server has gone: ", "(backlog "}) {
+        const std::size_t at = got.find(sign), at_before = got_before.find(sign);
+        if (at == std::string::npos || at_before == std::string::npos) continue;
+        if (got.substr(at) == got_before.substr(at_before)) return true;
     }
-    return "";
+    const auto it = consequences.find(name_before);
+    return it != consequences.end() && std::find(it->second.begin(), it->second.end(), name) != it->second.end();
 }

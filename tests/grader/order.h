@@ -13,5 +13,7 @@ std::vector<Case> cases_in_order(int level);
 /// Why a case is not among them; empty when it is.
 std::string why_not_asked(const std::string& name, int level);
 
-/// Which of the failures so far explains that this case fails as well; empty when none does.
-std::string probable_cause(const std::string& name, const std::vector<std::string>& failures);
+/// Whether this failure is probably a consequence of the one before: it is known to be one, or the server has failed in
+/// the same special way (it crashed, or its queue was full).
+bool follows_from(const std::string& name, const std::string& got, const std::string& name_before,
+                  const std::string& got_before);

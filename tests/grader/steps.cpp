@@ -73,7 +73,9 @@ void stays(Subject& subject) {
     try {
         subject.start();
     } catch (const Failed& failed) {
-        throw Failed{did, expected, failed.got};
+        std::string got = failed.got;
+        if (got.starts_with("it ended")) got.insert(0, "it listened, and then ");
+        throw Failed{did, expected, got};
     }
     const auto ended = subject.server().process().wait(milliseconds(500));
     if (ended) throw Failed{did, expected, "it listened, and then it ended"};
@@ -96,7 +98,7 @@ void accepts(Subject& subject) {
 /// What comes for the client until nothing has come for a moment, or the connection ends; and how it ended.
 std::string all_that_comes(Client& client, std::string& end) {
     std::string all;
-    milliseconds patience = wait_limit;
+    milliseconds patience = wait_limit; // then only for what comes together with the first
     while (end.empty() && client.hears_within(patience) && all.size() < (1 << 16)) {
         try {
             const std::string piece = client.receive_some(1 << 16);
@@ -105,7 +107,7 @@ std::string all_that_comes(Client& client, std::string& end) {
         } catch (const Failed& failed) {
             end = failed.got;
         }
-        patience = milliseconds(200);
+        patience = milliseconds(100);
     }
     return all;
 }

@@ -11,8 +11,8 @@ namespace {
 
 /// The server at the moment of the failure.
 struct Scene {
-    bool queue_overflown = false;
     std::size_t waiting = 0;     ///< clients that nobody has accepted yet
+    std::size_t backlog = 0;     ///< how many may wait, and one more
     std::size_t accepted = 0;    ///< connections that belong to the server
     std::size_t unread = 0;      ///< bytes that have arrived on those and that it has not read
     std::size_t left_open = 0;   ///< connections that the client has ended and the server has not closed
@@ -39,10 +39,10 @@ void look() {
     const RunningServer& server = looked_at->server();
     const Endpoint endpoint = server.endpoint();
     const std::vector<pid_t> tree = process_tree(server.pid());
-    scene->queue_overflown = overflown_queues() > endpoint.overflown_before;
     for (const TcpSocket& socket : tcp_sockets(port_of(endpoint.address))) {
         if (socket.state == TcpState::listening) {
             scene->waiting = socket.receive_queue;
+            scene->backlog = socket.send_queue;
         } else if (socket.inode != "0") {
             ++scene->accepted;
             scene->unread += socket.receive_queue;
@@ -73,11 +73,12 @@ std::string hint_at_end(const Ended& ended) {
            "where.";
 }
 
-std::string hint_at_silence() {
-    if (scene->queue_overflown && scene->waiting > 0) {
+std::string hint_at_silence(const std::string& got) {
+    // The kernel takes in one more than the backlog.
+    if (scene->waiting > scene->backlog || says(got, {"(backlog "})) {
         return text(
-            "The queue of clients that wait to be accepted is full, with ", scene->waiting,
-            " in it, so the kernel turns others away. The second argument of listen(2), the backlog, says how many "
+            "The queue of clients that wait to be accepted was full, with a backlog of ", scene->backlog,
+            ", and then the kernel turns others away. The second argument of listen(2), the backlog, says how many "
             "may wait: let it be SOMAXCONN. And accept them soon.");
     }
     if (scene->waiting > 0 && scene->accepted == 0) {
@@ -122,9 +123,13 @@ void look_for_symptoms(const Subject& subject) {
 
 std::string hint_by_symptom(const Failed& failed, const std::optional<Ended>& ended) {
     if (ended) return hint_at_end(*ended);
+    if (says(failed.got, {"was not done"})) {
+        return "The server was still busy with this when the time for it was over; a right one needs a few seconds at "
+               "most. Does it sleep before it answers, or send and send without an end?";
+    }
     if (!scene) return "";
     if (says(failed.got, {"nothing", "none in a second", "still wait", "only "})) {
-        if (const std::string hint = hint_at_silence(); !hint.empty()) return hint;
+        if (const std::string hint = hint_at_silence(failed.got); !hint.empty()) return hint;
     }
     const bool cut_off = says(failed.got, {"reset by peer", "the end of data", "Broken pipe"});
     if (cut_off && scene->non_blocking) {

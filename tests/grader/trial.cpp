@@ -44,6 +44,7 @@ void clean_up(Subject& subject, Verdict& verdict) {
 }
 
 void note_failure(Verdict& verdict, const Failed& failed, const Case& played, Subject& subject) {
+    verdict.out_of_time = Clock::now() >= time_is_up_at;
     verdict.did = failed.did;
     verdict.expected = failed.expected;
     verdict.got = failed.got;
@@ -104,6 +105,7 @@ void write_verdict(int out, const Verdict& verdict) {
     for (const std::string& said : verdict.said) line("said", said);
     for (const std::string& remark : verdict.remarks) line("remark", remark);
     if (verdict.floods) line("floods", "");
+    if (verdict.out_of_time) line("out-of-time", "");
     if (verdict.not_there) line("not-there", "");
     if (!verdict.heeds_sigterm) line("ignores-sigterm", "");
     line("end", "");
@@ -132,6 +134,7 @@ Verdict read_verdict(const std::string& written) {
     verdict.said = list("said");
     verdict.remarks = list("remark");
     verdict.floods = all.contains("floods");
+    verdict.out_of_time = all.contains("out-of-time");
     verdict.not_there = all.contains("not-there");
     verdict.heeds_sigterm = !all.contains("ignores-sigterm");
     return verdict;
@@ -154,6 +157,7 @@ Verdict try_case(const Case& played, const Request& request, milliseconds limit,
     const std::string written = in_sandbox(play_and_tell, limit + rest);
     if (written.find("\nend \n") != std::string::npos) return read_verdict(written);
     Verdict verdict;
+    verdict.out_of_time = true;
     verdict.did = "played this case";
     verdict.expected = text("that it is done after ", limit.count() / 1000, " s");
     verdict.got = "it went on, and was stopped";

@@ -15,6 +15,7 @@ struct Verdict {
     std::string hint, second_hint;  ///< of a failure
     std::vector<std::string> said;  ///< the last lines that a failed server has printed
     std::vector<std::string> remarks;
+    bool out_of_time = false;  ///< it failed because it was not done in time
     bool floods = false;       ///< it printed megabytes
     bool not_there = false;    ///< it never came to listen
     bool heeds_sigterm = true; ///< it ends when it is told to

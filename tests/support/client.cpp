@@ -95,7 +95,8 @@ void Client::wait_for_connection(const Endpoint& server) const {
     if (wait_for(POLLOUT, second_try)) return;
     if (server.has_room && overflown_queues() > server.overflown_before) {
         throw Failed{"connected", "a connection",
-                     "none in a second: the queue of those who wait to be accepted was full (listen's backlog)"};
+                     text("none in a second, because the queue of clients that wait to be accepted was full (backlog ",
+                          listening_socket(server).send_queue, ")")};
     }
     wait_or_fail(POLLOUT, "the connection");
 }
