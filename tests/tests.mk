@@ -108,6 +108,7 @@ test-grader:
 	@$(MAKE) --no-print-directory SANITIZE= 05 06 build/tests/check build/grader/servers \
 	    $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
 	@tests/grader/grader_tests.sh build
+	@tests/grader/path_tests.sh build
 
 build/grader/servers: tests/grader/others/servers.cpp
 	@mkdir -p $(@D); echo '  compile  $<'
