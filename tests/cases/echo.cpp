@@ -49,7 +49,7 @@ void half_close(Subject& subject) {
     client.send(data);
     client.finish_sending();
     const std::string back = client.receive_all();
-    expect(back == data, "sent 200,000 bytes, closed its writing side, then read", "all of them, then the end of data",
+    expect(back == data, "sent 200,000 bytes, closed its writing side, then read", "all of them, then the end of file",
            difference(data, back));
 }
 
@@ -62,7 +62,7 @@ void half_close_slow_reader(Subject& subject) {
     const std::string expected = repeated(data, sent);
     const std::string back = client.receive_all();
     expect(back == expected, text("sent ", sent, " bytes until there was no room, closed its writing side, then read"),
-           "all of them, then the end of data", difference(expected, back));
+           "all of them, then the end of file", difference(expected, back));
 }
 
 /// Small packets and a small window make the server's send buffer small, too; and the client reads little at a time.
@@ -78,7 +78,7 @@ void drop_by_drop(Subject& subject) {
         pause_a_millisecond();
     }
     expect(back == data, "sent 256 KiB, closed its writing side, then read at most 4 KiB at a time, slowly",
-           "all of it, then the end of data", difference(data, back));
+           "all of it, then the end of file", difference(data, back));
 }
 
 void nothing_at_all(Subject& subject) {
@@ -86,7 +86,7 @@ void nothing_at_all(Subject& subject) {
     Client client = subject.connect();
     client.finish_sending();
     const std::string back = client.receive_all();
-    expect(back.empty(), "closed its writing side without a byte", "the end of data", "'" + back + "'");
+    expect(back.empty(), "closed its writing side without a byte", "the end of file", "'" + back + "'");
 }
 
 void one_after_the_other(Subject& subject) {
@@ -141,7 +141,7 @@ std::vector<Case> echo_cases() {
              "Does the server wait for a full line or a full buffer before it answers?",
              "read(2) returns what has arrived, at least one byte. recv(2) with MSG_WAITALL, fgets(3) and std::getline "
              "wait for more."}},
-        {"half-close", "after the client's end of data all that it sent still comes back, then the server closes",
+        {"half-close", "after the client's end of file all that it sent still comes back, then the server closes",
          half_close,
          Lesson{"A client may say that it is done and still want its answers: `printf hi | nc -N` does just that.",
                 "Read gave 0. Has everything been written back before the connection is closed?",
@@ -158,7 +158,7 @@ std::vector<Case> echo_cases() {
                 "Where does the second write of the same rest begin?",
                 "write(2) returns how much it took each time: add it up, and go on from there."}},
         {"nothing at all", "a client that sends nothing gets nothing, and the end", nothing_at_all,
-         Lesson{"An end of data is no data: it must not be answered, only closed.",
+         Lesson{"End of file is no data, so it must not be answered, only closed.",
                 "The first read gives 0. Is the connection closed then?",
                 "read(2) gives 0 at the end; then close(2)."}},
         {"one after the other", "when a client has left, the next one is served", one_after_the_other,
@@ -169,7 +169,8 @@ std::vector<Case> echo_cases() {
          Lesson{"The kernel queues the clients that wait, first come first served.",
                 "Do waiting clients get lost? Is the backlog long enough for three?",
                 "listen(2) sets how many may wait, accept(2) takes the first of them."}},
-        {"fifty clients", "50 clients at once get 5 MiB each back, sent in random pieces, byte for byte", fifty_clients,
+        {"fifty clients", "50 clients get 5 MiB each back at the same time, sent in random pieces, byte for byte",
+         fifty_clients,
          Lesson{"Each client's bytes go back to that client, in order, whatever the others do meanwhile.",
                 "Do the clients share a buffer, or a place where unsent data is kept? Is part of a write forgotten "
                 "under load?",

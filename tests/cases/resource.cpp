@@ -116,7 +116,7 @@ void send_without_reading_then_read(Client& client, const std::string& data, con
     for (std::size_t got = 0; got < sent;) {
         const std::string piece =
             client.receive_some(std::min<std::size_t>(data.size() - got % data.size(), sent - got));
-        expect(!piece.empty(), text(did, " (", sent, " bytes)"), "all of them", text("the end of data after ", got));
+        expect(!piece.empty(), text(did, " (", sent, " bytes)"), "all of them", text("the end of file after ", got));
         const std::string expected = data.substr(got % data.size(), piece.size());
         expect(piece == expected, did, "the same bytes", text("from byte ", got, " on: ", difference(expected, piece)));
         got += piece.size();
@@ -208,7 +208,7 @@ void room_again(Subject& subject) {
         clients.push_back(std::move(waiting));
     }
     expect(shortest < accept_pause / 2, "somebody left a full server, where one client waited, 5 times",
-           text("that this one is served at once, and not only ", accept_pause.count(), " ms after it was refused"),
+           text("that this one is served immediately, and not only ", accept_pause.count(), " ms after it was refused"),
            text(std::chrono::duration_cast<milliseconds>(shortest).count(), " ms at least"));
 }
 
@@ -486,7 +486,7 @@ std::vector<Case> resource_cases() {
              "FD_SET with a descriptor of 1024 or more writes over memory that is not its own, and says nothing.",
              "Is a descriptor checked before it goes into an fd_set? Are those who wait served when others have left?",
              "select(2): FD_SETSIZE limits the descriptor's value. Check it, or set RLIMIT_NOFILE with setrlimit(2)."}},
-        {"room again", "when a client leaves a full server, the one that waits is served at once", room_again},
+        {"room again", "when a client leaves a full server, the one that waits is served immediately", room_again},
         {"a newcomer when there is room", "when a client leaves a full server, the one that waits is served soon",
          a_newcomer_when_there_is_room,
          Lesson{"A server that sleeps when it is out of descriptors keeps people waiting after there is room again.",
@@ -508,7 +508,8 @@ std::vector<Case> resource_cases() {
                 "Signals are not counted: one SIGCHLD may stand for many children, signal(7). Call waitpid(2) with "
                 "WNOHANG until it finds none."}},
         {"raises its limit", "it allows itself as many descriptors as the system lets it have", raises_its_limit},
-        {"nineteen thousand", "19,000 clients are connected at once, and each of them is served, again and again",
+        {"nineteen thousand",
+         "19,000 clients are connected at the same time, and each of them is served, again and again",
          nineteen_thousand},
         {"one descriptor a client", "a process that forks does not keep its copy of the client's descriptor",
          one_descriptor_a_client},

@@ -56,7 +56,7 @@ void stops_at(Subject& subject, int signal, const std::string& name) {
     });
     subject.server().process().signal(signal);
     expect_exit_0(subject, soon, "the server got " + name + " while a silent client was connected");
-    expect(silent.receive_rest().empty(), "was connected and silent", "the end of data", "data");
+    expect(silent.receive_rest().empty(), "was connected and silent", "the end of file", "data");
     for (const pid_t pid : processes) {
         expect(process_state(pid) == '-', "the server has exited", "that none of its processes is left",
                text("process ", pid, " in state ", process_state(pid)));
@@ -427,7 +427,7 @@ void same_port_again(Subject& subject) {
         Client client = subject.connect();
         client.expect_echo("hello\n");
         subject.server().process().signal(SIGTERM); // the server closes first, so its end goes into TIME_WAIT
-        expect(client.receive_rest().empty(), "was connected when the server stopped", "the end of data", "data");
+        expect(client.receive_rest().empty(), "was connected when the server stopped", "the end of file", "data");
     }
     expect_exit_0(subject, soon, "the server got SIGTERM");
     subject.start({"--port", port});
@@ -443,7 +443,7 @@ std::vector<Case> stopping_cases() {
         {"delivers what was read", "stopped, it still delivers every byte that it had read", delivers_what_was_read},
         {"delivers what it has written", "and what it had answered, but the client not yet taken",
          delivers_what_it_has_written},
-        {"Ctrl-C", "and so it does when the signal comes to all of its processes at once", ctrl_c},
+        {"Ctrl-C", "and so it does when the signal comes to all of its processes at the same time", ctrl_c},
         {"delivers what it thinks about", "stopped while it thinks, it still gives that answer",
          delivers_what_it_thinks_about},
         {"begins nothing new", "and does not begin with the other questions", begins_nothing_new},
@@ -459,6 +459,6 @@ std::vector<Case> stopping_cases() {
         {"lost listener, no descriptors", "the same when it is out of descriptors, and it never spins",
          lost_listener_without_descriptors},
         {"killed", "killed, it leaves no process behind", killed},
-        {"same port again", "it can be started again at once on the same port (SO_REUSEADDR)", same_port_again},
+        {"same port again", "it can be started again immediately on the same port (SO_REUSEADDR)", same_port_again},
     };
 }

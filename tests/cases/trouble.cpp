@@ -44,7 +44,7 @@ void stop_or_continue(const RunningServer& server, int signal) {
 void reset_before_a_word(Subject& subject) {
     subject.start();
     for (int i = 0; i < 5; ++i) subject.connect().reset();
-    expect_alive(subject, "5 clients connected and reset the connection at once");
+    expect_alive(subject, "5 clients connected and reset the connection immediately");
 }
 
 void reset_after_a_word(Subject& subject) {
@@ -92,9 +92,9 @@ void gone_reader(Subject& subject) {
     const RunningServer& server = subject.start();
     Client client = subject.connect();
     client.expect_echo("hello\n");
-    // While the server stands still, the client's last words arrive, then its end of data, then a reset. The words can
+    // While the server stands still, the client's last words arrive, then its end of file, then a reset. The words can
     // still be read; but a write now fails with EPIPE and brings SIGPIPE, which ends a process that does not ignore it.
-    // (Without the end of data in between it would fail with ECONNRESET.)
+    // (Without the end of file in between it would fail with ECONNRESET.)
     stop_or_continue(server, SIGSTOP);
     client.send("good bye\n");
     client.finish_sending();
@@ -131,7 +131,7 @@ void interrupt_writes(Subject& subject, int segment) {
     const auto receive = [&](std::size_t size) {
         while (size > 0) {
             const std::string piece = client.receive_some(std::min(size, data.size() - received % data.size()));
-            expect(!piece.empty(), did, "all that was sent", text("the end of data after ", received, " of ", sent));
+            expect(!piece.empty(), did, "all that was sent", text("the end of file after ", received, " of ", sent));
             const std::string_view expected = std::string_view(data).substr(received % data.size(), piece.size());
             const auto wrong = std::mismatch(expected.begin(), expected.end(), piece.begin()).first - expected.begin();
             expect(piece == expected, did, "the same bytes, in order",
@@ -150,7 +150,7 @@ void interrupt_writes(Subject& subject, int segment) {
     client.finish_sending();
     receive(sent - received);
     const std::string more = client.receive_all();
-    expect(more.empty(), did, "the end of data", text(more.size(), " bytes too many"));
+    expect(more.empty(), did, "the end of file", text(more.size(), " bytes too many"));
 }
 
 void stopped_while_it_writes(Subject& subject) {
@@ -265,7 +265,7 @@ void log_is_full(Subject& subject) {
 
 std::vector<Case> trouble_cases() {
     return {
-        {"reset before a word", "a client that resets at once ends nobody else's service", reset_before_a_word,
+        {"reset before a word", "a client that resets immediately ends nobody else's service", reset_before_a_word,
          Lesson{"Clients vanish. One that does may cost its own connection, and nothing else.",
                 "Does an error of one connection end the program?",
                 "read(2) and write(2) fail with ECONNRESET, accept(2) with ECONNABORTED: close that one and go on."}},
@@ -304,7 +304,7 @@ std::vector<Case> trouble_cases() {
                 "tcp(7): read(2) never passes the urgent mark. Under EPOLLET, read until EAGAIN."}},
         {"descriptors reused", "a new client with an old client's descriptor number gets nothing of the old one",
          descriptors_reused,
-         Lesson{"The kernel gives out the lowest free number at once: a number alone says nothing about who it is.",
+         Lesson{"The kernel gives out the lowest free number immediately: a number alone says nothing about who it is.",
                 "Is there state kept by descriptor number that outlives the connection? An event or a task for the old "
                 "client?",
                 "close(2) frees the number; the next accept(2) may return it. Forget all that belongs to it before "

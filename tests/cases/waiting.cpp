@@ -67,7 +67,7 @@ void expect_four_at_once(Subject& subject) {
     Crowd crowd(subject.endpoint(), 4);
     const std::size_t served = crowd.wait_for_lines(subject.patience());
     const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
-    const std::string did = "4 clients at once sent a request that takes 600 ms";
+    const std::string did = "4 clients sent, at the same time, a request that takes 600 ms";
     expect(served == 4, did, "an answer for each", text("answers for ", served));
     expect(took >= slow, did, "that it takes 600 ms", text("all answers after ", took.count(), " ms"));
     expect(took < slow * 5 / 2, did, "all answers within 1500 ms, as no request waits for another",
@@ -182,16 +182,16 @@ void newcomers(Subject& subject) {
 
 std::vector<Case> waiting_cases() {
     return {
-        {"silent client", "a client that says nothing holds nobody", silent_client,
+        {"silent client", "a client that says nothing keeps nobody else waiting", silent_client,
          Lesson{"This is the article's first point: one client's silence must not be everybody's.",
                 "The server waits in read for a client that says nothing. Nobody else is served meanwhile.",
                 "read(2) waits while nothing has arrived. Serve each client in a process of its own, fork(2), or ask "
                 "who is ready first: select(2), epoll_wait(2)."}},
-        {"half a message", "a client that has sent half of its message holds nobody", half_a_message,
+        {"half a message", "a client that has sent half of its message keeps nobody else waiting", half_a_message,
          Lesson{"A message under way must not stop the others: that is what multiplexing means.",
                 "The server waits for the rest of one client's message.",
                 "Go back to select(2) or epoll_wait(2) after each read(2), however little it brought."}},
-        {"never-reading client", "a client that does not take its data holds nobody", never_reading_client,
+        {"never-reading client", "a client that does not take its data keeps nobody else waiting", never_reading_client,
          Lesson{"Writing waits, too: this is the surprise of the article. A client that does not take its data must "
                 "not hold the rest.",
                 "The server waits in write for a client that does not read.",
@@ -202,7 +202,7 @@ std::vector<Case> waiting_cases() {
                 "Several clients were in the queue. Was only the first one accepted?",
                 "accept(2) takes one. A listener watched with EPOLLET is reported once for all of them: accept until "
                 "EAGAIN, or watch it level-triggered, epoll(7)."}},
-        {"slow request", "a request that takes long holds nobody", slow_request,
+        {"slow request", "a request that takes long keeps nobody else waiting", slow_request,
          Lesson{"A thread that thinks, or waits for a database, serves nobody else meanwhile.",
                 "Four clients asked at the same time. Did one thread answer one after the other?",
                 "Let several threads take requests from a queue: pthread_create(3) or std::thread, a mutex and a "
@@ -212,8 +212,8 @@ std::vector<Case> waiting_cases() {
         {"answers not held back", "a small answer does not wait for the one before to be acknowledged (TCP_NODELAY)",
          answers_not_held_back},
         {"newcomers", "20 who come beside 30 busy clients are all served within a second", newcomers},
-        {"1,100 clients", "1,100 clients at once are all served", eleven_hundred_clients,
-         Lesson{"Ten clients at once are a demonstration, a thousand are an ordinary day.",
+        {"1,100 clients", "1,100 clients at the same time are all served", eleven_hundred_clients,
+         Lesson{"Ten clients at the same time are a demonstration, a thousand are an ordinary day.",
                 "How far does it go, and what is the limit: descriptors, processes, or the size of a set?",
                 "select(2) cannot hold descriptors from FD_SETSIZE (1024) on; epoll(7) and poll(2) can. getrlimit(2) "
                 "says how many descriptors the process may have."}},

@@ -107,7 +107,7 @@ const std::vector<Role>& conversation() {
          .reads_late = true,
          .receive_buffer = 4096,
          .segment = 536},
-        {.name = "half a megabyte, then the end of data", .data = random_bytes(1 << 19, 4), .end = half_closes},
+        {.name = "half a megabyte, then the end of file", .data = random_bytes(1 << 19, 4), .end = half_closes},
         {.name = "leaves", .data = random_bytes(200000, 5), .end = leaves, .leaves_after = 1000},
         {.name = "resets", .data = random_bytes(200000, 6), .end = resets, .leaves_after = 1000},
     };

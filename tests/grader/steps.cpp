@@ -53,7 +53,7 @@ void listens(Subject& subject) {
     try {
         subject.start();
     } catch (const Failed& failed) {
-        if (failed.got.find("it ended at once: exit status") == std::string::npos) throw;
+        if (failed.got.find("it exited immediately: exit status") == std::string::npos) throw;
         const std::uint16_t port = free_port();
         const int listened_on = port_at_the_end(subject.command(), port);
         if (listened_on == port) return; // the next step is about that

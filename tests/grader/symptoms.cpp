@@ -131,7 +131,7 @@ std::string hint_by_symptom(const Failed& failed, const std::optional<Ended>& en
     if (says(failed.got, {"nothing", "none in a second", "still wait", "only "})) {
         if (const std::string hint = hint_at_silence(failed.got); !hint.empty()) return hint;
     }
-    const bool cut_off = says(failed.got, {"reset by peer", "the end of data", "Broken pipe"});
+    const bool cut_off = says(failed.got, {"reset by peer", "the end of file", "Broken pipe"});
     if (cut_off && scene->non_blocking) {
         return "The server closed a connection in the middle. On a non-blocking socket read and write fail with EAGAIN "
                "when there is nothing to read or no room to write: that is not an error, so keep the connection and "

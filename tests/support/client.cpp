@@ -51,7 +51,7 @@ void expect_an_end(std::size_t received, Clock::time_point start) {
     constexpr std::chrono::seconds longest(120);
     expect_time_left();
     if (received < most && Clock::now() - start < longest) return;
-    throw Failed{"read to the end of data", "that it comes some time", text(received, " bytes, and more are coming")};
+    throw Failed{"read to the end of file", "that it comes some time", text(received, " bytes, and more are coming")};
 }
 
 /// Gives the socket an address, 127.x.y.z, that hardly any has had before. For the kernel remembers how connections
@@ -190,7 +190,7 @@ std::string Client::receive(std::size_t size) {
         }
         if (more.empty()) {
             throw Failed{text("waited for ", size, " bytes"), text(size, " bytes back"),
-                         text("the end of data after ", data.size())};
+                         text("the end of file after ", data.size())};
         }
         data += more;
     }
@@ -200,7 +200,7 @@ std::string Client::receive(std::size_t size) {
 void Client::receive_away(std::size_t size) {
     while (size > 0) {
         const std::string piece = receive_some(std::min<std::size_t>(size, 1 << 16));
-        if (piece.empty()) throw Failed{"read on", text(size, " bytes more"), "the end of data"};
+        if (piece.empty()) throw Failed{"read on", text(size, " bytes more"), "the end of file"};
         size -= piece.size();
     }
 }
@@ -281,7 +281,7 @@ void Exchange::receive() {
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     const std::string did = text("sent ", sent_, " bytes");
     if (count <= 0) {
-        const std::string end = count == 0 ? "the end of data" : std::strerror(errno);
+        const std::string end = count == 0 ? "the end of file" : std::strerror(errno);
         throw Failed{did, text(bytes_.size(), " bytes back"), text(end, " after ", received_)};
     }
     std::string_view got(piece.data(), static_cast<std::size_t>(count));

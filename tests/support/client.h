@@ -63,7 +63,7 @@ class Client {
     /// How many of the bytes sent the server's kernel has not acknowledged yet (SIOCOUTQ).
     [[nodiscard]] std::size_t unacknowledged() const;
 
-    /// Closes the writing side only: the server reads the end of data.
+    /// Closes the writing side only: the server reads the end of file.
     void finish_sending();
 
     /// Waits for exactly `size` bytes.

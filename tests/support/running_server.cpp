@@ -49,7 +49,7 @@ std::string where_it_listens(pid_t root, std::uint16_t port) {
 std::string what_is_wrong(Process& process, std::uint16_t port, milliseconds waited) {
     std::string what;
     if (const auto ended = process.wait(milliseconds(0))) {
-        what = text("it ended at once: ", to_string(*ended));
+        what = text("it exited immediately: ", to_string(*ended));
         if (!ended->by_signal && ended->value == 127) what = "there is no such program";
         if (!ended->by_signal && ended->value == 126) what = "it cannot be executed (is it a program, and chmod +x?)";
     } else {

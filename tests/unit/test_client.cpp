@@ -50,7 +50,7 @@ TEST_CASE("Client: notices that the server closed too early") {
     TcpPair pair = tcp_pair();
     answer(pair, "abc");
     shutdown(pair.server.get(), SHUT_WR);
-    CHECK(failure([&] { pair.client.receive(4); }).got == "the end of data after 3");
+    CHECK(failure([&] { pair.client.receive(4); }).got == "the end of file after 3");
 }
 
 TEST_CASE("Client: does not wait longer than its patience") {
@@ -74,7 +74,7 @@ TEST_CASE("Client: receives up to the end") {
     CHECK(pair.client.receive_all() == "abc");
 }
 
-TEST_CASE("Client: finish_sending is the end of data, reset is a reset") {
+TEST_CASE("Client: finish_sending is the end of file, reset is a reset") {
     std::array<char, 10> piece{};
     TcpPair finished = tcp_pair();
     finished.client.finish_sending();

@@ -1,5 +1,5 @@
 // libevent's bufferevents. Keeps the contract: it stops reading while what waits to be sent could grow past 64 KiB, and
-// after the client's end of data it sends all before it closes.
+// after the client's end of file it sends all before it closes.
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
