@@ -58,8 +58,8 @@ std::vector<int> read_set(pid_t pid, unsigned long address, unsigned long highes
 /// Empty when the file may be read; else which it is, and why not.
 std::string unreadable(pid_t pid, const char* file) {
     const std::string path = text("/proc/", pid, "/", file);
-    if (access(path.c_str(), R_OK) != 0) return path + " is not for us: " + std::strerror(errno);
-    return std::ifstream(path).get() == EOF && !path.ends_with("/fd") ? path + " shows nothing here" : "";
+    if (access(path.c_str(), R_OK) != 0) return path + " cannot be read: " + std::strerror(errno);
+    return std::ifstream(path).get() == EOF && !path.ends_with("/fd") ? path + " is empty here" : "";
 }
 
 } // namespace

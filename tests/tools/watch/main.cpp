@@ -128,6 +128,9 @@ int main(int argc, char* argv[]) {
             return 2;
         }
         return 0;
+    } catch (const std::invalid_argument&) {
+        std::cerr << "PID and PORT are numbers\n";
+        return 2;
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

@@ -43,12 +43,17 @@ std::string reason(std::size_t index, const Snapshot& now) {
     for (const auto& [descriptor, name] : now.descriptors) {
         if (client.queued() && name == "listener") processes.insert(descriptor.process);
     }
+    const auto could_serve = [&](const Thread& one) {
+        return now.descriptors.empty() || processes.contains(one.process); // where none are to be seen, any could
+    };
     std::set<std::string> others;
     std::vector<const Thread*> busy;
     for (const Thread& thread : now.threads) {
         const bool works = thread.doing == Doing::reads || thread.doing == Doing::writes ||
                            thread.doing == Doing::sleeps || thread.doing == Doing::runs;
-        if (!works || !processes.contains(thread.process)) continue;
+        if (!could_serve(thread)) continue;
+        if (thread.doing == Doing::unknown) return "the call that the server is in is not to be seen";
+        if (!works) continue;
         const auto& clients = thread.for_clients;
         if (std::find(clients.begin(), clients.end(), index) != clients.end()) {
             return thread.doing == Doing::reads ? "" : "the server is in " + thread.call + " for it";
