@@ -201,6 +201,19 @@ void more_deaf_than_workers(const std::string& program) {
     expect_served(server, "4 clients send and do not read, and the server has 2 read workers");
 }
 
+/// Waits until a client's unsent bytes wait for room, and it stays so, because the kernels' buffers are full.
+void wait_for_unsent(const RunningServer& server) {
+    Rest rest(server.pid());
+    const auto waits_for_room = [&] {
+        if (!rest.has_lasted()) return false;
+        const std::vector<Watched> watched = watched_by_epoll(server.pid());
+        return std::any_of(watched.begin(), watched.end(),
+                           [](const Watched& one) { return (one.events & EPOLLOUT) != 0; });
+    };
+    expect(eventually(waits_for_room, 2 * patience), "sent a lot and took nothing back",
+           "that epoll watches this client for room (EPOLLOUT)", "that it does not");
+}
+
 /// The only read worker thinks about another client's question when the first client takes its data. Which of them gets
 /// all of its answer first says whether the read worker is needed for that.
 void others_send_while_it_thinks(const std::string& program) {
@@ -208,15 +221,7 @@ void others_send_while_it_thinks(const std::string& program) {
     Client slow(server.endpoint(patience), 4096, 536);
     const std::string data = random_bytes(3 << 16, 40); // much more than the kernels hold
     slow.send(data);
-    Rest rest(server.pid());
-    const auto waits_for_room = [&] { // and it stays so, because the kernels' buffers are full
-        if (!rest.has_lasted()) return false;
-        const std::vector<Watched> watched = watched_by_epoll(server.pid());
-        return std::any_of(watched.begin(), watched.end(),
-                           [](const Watched& one) { return (one.events & EPOLLOUT) != 0; });
-    };
-    expect(eventually(waits_for_room, 2 * patience), "sent 192 KiB and took nothing back",
-           "that epoll watches this client for room (EPOLLOUT)", "that it does not");
+    wait_for_unsent(server);
     // What the server has not read yet it need not answer now.
     const std::size_t read = data.size() - slow.unacknowledged() - server_end(slow).receive_queue;
     Client asks(server.endpoint(patience));
@@ -260,8 +265,10 @@ void ends_in_good_order(const std::string& program) {
     RunningServer server(program);
     Client slow(server.endpoint(patience), 4096);
     const std::size_t sent = slow.send_until_stuck(random_bytes(1 << 16, 60));
+    wait_for_unsent(server);
     const std::size_t read = sent - slow.unacknowledged() - server_end(slow).receive_queue;
     server.process().signal(SIGTERM);
+    wait_until("that it takes the signal", [&] { return main_thread_waits_in(server.pid()) != "epoll_wait"; });
     const std::string back = slow.receive_rest();
     const auto ended = server.process().wait(patience);
     expect(ended && !ended->by_signal && ended->value == 0,
