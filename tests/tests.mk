@@ -139,8 +139,8 @@ SOURCES := $(sort $(shell find $(CHAPTERS) common tests -name '*.cpp' -o -name '
 SCRIPTS := $(sort $(shell find tests .ci -name '*.sh') .ci/run)
 
 # clang-tidy reads the code that readers copy: the chapters, and through them common/. It is slow, so its verdict on a file
-# is kept until the file, a header or the rules change.
-TIDY := $(patsubst %.cpp,build/lint/%.ok,$(filter-out tests/%,$(filter %.cpp,$(SOURCES))))
+# is kept until the file, a header or the rules change. first.cpp is not to be copied, and checks nothing on purpose.
+TIDY := $(patsubst %.cpp,build/lint/%.ok,$(filter-out tests/% $(FIRST:$(BUILD)/%=%.cpp),$(filter %.cpp,$(SOURCES))))
 build/lint/%.ok: %.cpp .clang-tidy $(filter-out tests/%,$(filter %.h,$(SOURCES)))
 	@mkdir -p $(@D)
 	@echo 'clang-tidy $<'
