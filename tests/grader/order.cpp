@@ -9,12 +9,26 @@
 namespace {
 
 /// These come first, in this order; the others follow in the order of their files.
-const std::vector<std::string> first = {
-    "one line",          "two halves",          "nothing at all",      "one after the other",
-    "every byte value",  "reset before a word", "reset after a word",  "gone reader",
-    "idle costs no CPU", "all is given back",   "in order of arrival", "silent client",
-    "half a message",    "half-close",          "a lot both ways",     "half-close, slow reader",
-    "drop by drop"};
+const std::vector<std::string> first = {"one line",
+                                        "two halves",
+                                        "answers promptly",
+                                        "nothing at all",
+                                        "one after the other",
+                                        "every byte value",
+                                        "reset before a word",
+                                        "reset after a word",
+                                        "gone reader",
+                                        "idle costs no CPU",
+                                        "all is given back",
+                                        "in order of arrival",
+                                        "silent client",
+                                        "half a message",
+                                        "300 silent clients",
+                                        "no process or thread per client",
+                                        "half-close",
+                                        "a lot both ways",
+                                        "half-close, slow reader",
+                                        "drop by drop"};
 
 /// A case, and those whose failure is probably a consequence of its own.
 const std::map<std::string, std::vector<std::string>> consequences = {
@@ -36,10 +50,18 @@ const std::map<std::string, std::vector<std::string>> consequences = {
     {"gone reader", {"reset with a lot unread", "descriptors reused"}},
     {"idle costs no CPU", {"room costs no CPU", "memory is bounded", "out of descriptors", "more than a set holds"}},
     {"all is given back",
-     {"thirty leave at once", "descriptors reused", "out of descriptors", "more than a set holds"}},
+     {"thirty leave at once", "descriptors reused", "out of descriptors", "more than a set holds",
+      "thousands of clients", "a newcomer when there is room"}},
     {"silent client",
-     {"half a message", "never-reading client", "fifty clients", "1,100 clients", "five stalls", "memory is bounded",
-      "thirty leave at once", "more than a set holds", "out of descriptors"}},
+     {"half a message", "300 silent clients", "more slow clients than threads", "never-reading client", "fifty clients",
+      "1,100 clients", "five stalls", "memory is bounded", "thirty leave at once", "more than a set holds",
+      "out of descriptors"}},
+    {"300 silent clients", {"1,100 clients", "more than a set holds", "idle clients cost nothing"}},
+    {"never-reading client", {"more slow clients than threads"}},
+    {"answers promptly",
+     {"every byte value", "a lot both ways", "half-close", "half-close, slow reader", "drop by drop", "fifty clients",
+      "stopped while it writes", "memory is bounded", "nothing lost after a stall", "five stalls", "1,100 clients",
+      "more than a set holds", "thousands of clients", "thousands of messages"}},
     {"half-close", {"half-close, slow reader", "drop by drop", "five stalls", "stopped while it writes"}},
     {"a lot both ways",
      {"half-close", "half-close, slow reader", "drop by drop", "fifty clients", "five stalls",

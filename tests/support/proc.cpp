@@ -48,8 +48,12 @@ std::vector<std::string> stat_fields(const fs::path& process) {
     return name_end == std::string::npos ? std::vector<std::string>() : words_of(line.substr(name_end + 1));
 }
 
+/// Empty when there is no such file, or its process ends while it is read.
 std::string read_file(const fs::path& path) {
-    return {std::istreambuf_iterator<char>(std::ifstream(path).rdbuf()), {}};
+    std::ifstream file(path);
+    std::ostringstream content;
+    content << file.rdbuf();
+    return content.str();
 }
 
 /// The number behind `name` at the beginning of a line; 0 when there is no such line.
