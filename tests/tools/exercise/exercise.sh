@@ -104,6 +104,8 @@ fail_as_well() {
 
 play_exercise() {
     local answer='' wild
+    # shellcheck disable=SC2046 # strace or nothing
+    tests/need.sh patch $([ "$suite" != faults ] || echo strace) || exit 1
     copy_and_break
     title "Exercise $number: $what"
     show_change
@@ -116,13 +118,18 @@ play_exercise() {
     if [ -t 0 ]; then read -r -p '> ' answer; fi
 
     build_broken
-    title "The lesson is the case '$case'"
-    wait_for play "$suite" "$chapter" "$server" "$case" >"$TMPDIR/lesson.log" 2>&1
+    if [ "$suite" = faults ]; then
+        title "The lesson: strace makes a call fail ($case), and no client may suffer from that"
+    else
+        title "The lesson is the case '$case'"
+    fi
+    wait_for play "$suite" "$chapter" "$server" "$case" >"$copy/lesson.log" 2>&1
     case $? in
         0) give_up "This case passes all the same. Is there an edit in your files that makes up for the change?" ;;
-        1) story <"$TMPDIR/lesson.log" ;;
-        *) give_up "$(tail -n 20 "$TMPDIR/lesson.log")" "The case could not be played." ;;
+        1) story <"$copy/lesson.log" | head -n 24 ;;
+        *) give_up "$(tail -n 20 "$copy/lesson.log")" "The case could not be played." ;;
     esac
+    [ "$(story <"$copy/lesson.log" | wc -l)" -le 24 ] || echo "        ... and so on, in $copy/lesson.log"
     [ -z "$answer" ] || printf '\nYou expected: %s\n' "$answer"
 
     if [ "$suite" != faults ]; then

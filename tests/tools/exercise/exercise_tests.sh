@@ -125,6 +125,8 @@ wrong() { # NAME, the case that must fail, what sed does to the solution
 }
 wrong 03-poll '1,100 clients' 's/limit_descriptors\(RLIM_INFINITY\)/limit_descriptors(1024)/'
 wrong 03-poll 'full but not busy' 's/paused \? -1 : listener/listener/'
+wrong 05-idle 'without the option' 's/idle_time.count\(\) == 0 \|\| //; s/if \(idle_time.count\(\) == 0\) return;//'
+wrong 05-idle 'deaf is closed' 's/(last_served \+ idle_time) <= now\)/\1 <= now \&\& !by_idleness.front()->has_unsent())/'
 wrong 05-idle 'silent is closed' 's/last_served \+ idle_time/last_served + idle_time \/ 2/'
 wrong 05-idle 'busy is kept' '/client.last_served = Clock::now\(\)/d'
 wrong 05-idle 'each at its own time' '/if \(!stopping.*close_idle_clients/s/close_idle_clients\(now\);/{ auto one = by_idleness.begin(); if (one != by_idleness.end() \&\& (*one)->last_served + idle_time <= now \&\& clients.size() > 1) clients.erase((*one)->fd()); }/'
