@@ -104,11 +104,12 @@ new-server:
 ###                       FULL=1 grades each of them whole, and writes the table in tests/grader/README.md (an hour)
 .PHONY: test-grader
 test-grader:
-	@tests/need.sh socat python3 libevent-dev libuv1-dev libboost-dev
+	@tests/need.sh socat python3 patch libevent-dev libuv1-dev libboost-dev
 	@$(MAKE) --no-print-directory SANITIZE= 05 06 build/tests/check build/grader/servers \
 	    $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
 	@tests/grader/grader_tests.sh build
 	@tests/grader/path_tests.sh build
+	@tests/grader/manners_tests.sh build
 
 build/grader/servers: tests/grader/others/servers.cpp
 	@mkdir -p $(@D); echo '  compile  $<'

@@ -50,7 +50,8 @@ void try_to_connect(const Request& request) {
     if (verdict.not_there) {
         give_up("The server does not come up: " + verdict.got + ".\nLEVEL=00 leads to the first answer step by step.");
     }
-    give_up("A client cannot connect to it at 127.0.0.1: " + verdict.got + ".");
+    give_up("A client cannot connect to it at 127.0.0.1: " + verdict.got +
+            ". Does it listen on another address only? :: is for IPv4, too, but not with IPV6_V6ONLY, ipv6(7).");
 }
 
 /// The kernel itself answers here, so this is about the machine and not about the server.
@@ -206,7 +207,24 @@ int sum_up(Grading& grading, std::size_t not_asked) {
     return good ? 0 : 1;
 }
 
-/// The cases that are played, and a sentence about what is ahead.
+void tell_what_is_ahead(const Request& request, const std::vector<Case>& cases) {
+    constexpr std::size_t for_all_clients = 1300;
+    if (descriptor_limit() < for_all_clients) {
+        std::cout << "Only " << descriptor_limit()
+                  << " descriptors are allowed here (ulimit -Hn). What needs more clients than that is skipped.\n";
+    }
+    if (!request.only.empty()) return;
+    std::cout << "Level 0" << request.level << ": " << cases.size();
+    if (request.level == 0) {
+        std::cout << " steps, about 5 seconds.\n\n";
+    } else {
+        std::cout << " cases, about half a minute, and never longer than " << time_for_first_part.count() / 60
+                  << " minutes.\n\n";
+    }
+    std::cout << std::flush;
+}
+
+/// The cases that are played.
 std::vector<Case> choose(const Request& request, std::size_t& not_asked) {
     std::vector<Case> cases = cases_in_order(request.level);
     not_asked = 0;
@@ -214,8 +232,6 @@ std::vector<Case> choose(const Request& request, std::size_t& not_asked) {
         for (const Case& one : all_cases()) {
             if (request.level > 0 && one.lesson && !why_not_asked(one.name, request.level).empty()) ++not_asked;
         }
-        std::cout << "Level 0" << request.level << ": " << cases.size()
-                  << (request.level == 0 ? " steps, 5 seconds.\n\n" : " cases, about half a minute.\n\n") << std::flush;
         return cases;
     }
     std::string names;
@@ -239,12 +255,8 @@ int main(int argc, char* argv[]) {
     limit_descriptors(RLIM_INFINITY);
     expect_loopback();
     const std::vector<Case> cases = choose(request, not_asked);
-    constexpr std::size_t for_all_clients = 1300;
-    if (descriptor_limit() < for_all_clients) {
-        std::cout << "Only " << descriptor_limit()
-                  << " descriptors are allowed here (ulimit -Hn). What needs more clients than that is skipped.\n";
-    }
     if (request.level > 0) try_to_connect(request);
+    tell_what_is_ahead(request, cases);
     Grading grading{request};
     play_all(grading, cases);
     return sum_up(grading, not_asked);

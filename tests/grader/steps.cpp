@@ -49,9 +49,22 @@ int port_at_the_end(const std::vector<std::string>& command, std::uint16_t port)
     return found;
 }
 
+/// That it listens says little if no client can connect: it may listen for IPv6 only.
+void expect_a_connection(const Subject& subject) {
+    try {
+        static_cast<void>(subject.connect());
+    } catch (const Failed& failed) {
+        if (!subject.server().process().running()) return; // the next step is about that
+        throw Failed{"connected to 127.0.0.1", "a connection",
+                     failed.got +
+                         "; it listens on another address only, such as :: without IPv4 (IPV6_V6ONLY, ipv6(7))"};
+    }
+}
+
 void listens(Subject& subject) {
     try {
         subject.start();
+        expect_a_connection(subject);
     } catch (const Failed& failed) {
         if (failed.got.find("it exited immediately: exit status") == std::string::npos) throw;
         const std::uint16_t port = free_port();
