@@ -12,6 +12,8 @@ have() {
         libuv1-dev) [ -e /usr/include/uv.h ] ;;
         libboost-dev) [ -e /usr/include/boost/asio.hpp ] ;;
         libncurses-dev) [ -e /usr/include/ncurses.h ] ;;
+        nlohmann-json3-dev) [ -e /usr/include/nlohmann/json.hpp ] ;;
+        binutils) command -v addr2line >/dev/null ;;
         liburing-dev) [ -e /usr/include/liburing.h ] ;;
         gnuplot-nox) command -v gnuplot >/dev/null ;;
         nginx-light) command -v nginx >/dev/null ;;

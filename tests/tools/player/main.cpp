@@ -1,0 +1,124 @@
+// Records scenes and writes pages on which one can step through them.
+// player write FOLDER SERVER... | pair FOLDER ONE OTHER NAME TITLE TITLE | check SERVER...
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "tests/support/failed.h"
+#include "tests/support/running_server.h"
+#include "tests/support/straced.h"
+#include "tests/support/tally.h"
+#include "tests/tools/player/model.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string content_of(const fs::path& path) {
+    std::ifstream file(path);
+    if (!file) throw std::runtime_error(path.string() + ": cannot be read");
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_file(const fs::path& path, const std::string& content) {
+    fs::create_directories(path.parent_path());
+    std::ofstream file(path);
+    file << content;
+    if (!file.flush()) throw std::runtime_error(path.string() + ": cannot be written");
+    std::cout << path.string() << '\n';
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
+    return text.replace(text.find(what), what.size(), with);
+}
+
+/// One file with everything in it. A "<" in the data must not end the script that it is in.
+void write_page(const fs::path& path, const Json& data) {
+    const fs::path here = "tests/tools/player";
+    std::string text = data.dump();
+    for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
+    std::string page = content_of(here / "page.html");
+    page = replaced(page, "STYLE", content_of(here / "page.css"));
+    page = replaced(page, "SCRIPTS", content_of(here / "state.js") + content_of(here / "page.js"));
+    write_file(path, replaced(page, "DATA", text));
+}
+
+/// `scene`: that of another chapter, to play the same in both.
+Json record(const std::string& server, const std::string& scene) {
+    Json data = make_steps(chapter_of(server), play(scene_of(scene), server),
+                           fs::path(server).parent_path().parent_path() / ".");
+    data["stacks"] = strace_has_stacks();
+    return data;
+}
+
+void write_index(const fs::path& folder, const std::vector<std::string>& servers) {
+    std::string page =
+        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        "<title>See inside</title>\n<style>body { font: 18px/1.6 system-ui, sans-serif; max-width: 40rem; "
+        "margin: 2rem auto; padding: 0 1rem; color-scheme: light dark; }</style>\n<h1>See inside</h1>\n"
+        "<p>Six servers, recorded call by call. Step through with the arrow keys.</p>\n<ul>\n";
+    for (const std::string& server : servers) {
+        const std::string chapter = chapter_of(server);
+        page += "<li><a href='" + chapter + ".html'>" + chapter + "</a></li>\n";
+    }
+    write_file(folder / "index.html", page + "</ul>\n</html>\n");
+}
+
+int check(const std::vector<std::string>& servers) {
+    Tally tally;
+    for (const std::string& server : servers) {
+        const std::string name = chapter_of(server) + ": the player's model agrees with the kernel";
+        if (!asked_for(name)) continue;
+        const auto start = Clock::now();
+        std::string why;
+        try {
+            const Json data = record(server, chapter_of(server));
+            if (data["steps"].size() < 20) why = text("only ", data["steps"].size(), " steps\n");
+        } catch (const Skipped& skipped) {
+            tally.add(Tally::skipped, {}, name, text("skipped: ", skipped.what()));
+            continue;
+        } catch (const std::exception& error) {
+            why = text(error.what(), "\n");
+        }
+        tally.add(why.empty() ? Tally::ok : Tally::failed, Clock::now() - start, name, "", why);
+    }
+    return tally.finish();
+}
+
+int run(const std::vector<std::string>& words) {
+    const std::string command = words.empty() ? "" : words[0];
+    if (command == "write" && words.size() > 2) {
+        const std::vector<std::string> servers(words.begin() + 2, words.end());
+        for (const std::string& server : servers) {
+            const std::string chapter = chapter_of(server);
+            write_page(fs::path(words[1]) / (chapter + ".html"),
+                       {{"runs", {record(server, chapter)}}, {"name", chapter}});
+        }
+        if (servers.size() > 1) write_index(words[1], servers);
+        return 0;
+    }
+    if (command == "pair" && words.size() == 7) { // the scene is that of the second server's chapter
+        const std::string scene = chapter_of(words[3]);
+        write_page(fs::path(words[1]) / (words[4] + ".html"),
+                   {{"runs", {record(words[2], scene), record(words[3], scene)}},
+                    {"name", words[4]},
+                    {"titles", {words[5], words[6]}}});
+        return 0;
+    }
+    if (command == "check" && words.size() > 1) return check({words.begin() + 1, words.end()});
+    std::cerr << "usage: player write FOLDER SERVER... | pair FOLDER ONE OTHER NAME TITLE TITLE | check SERVER...\n";
+    return 2;
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    try {
+        return run({argv + 1, argv + argc});
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+    }
+    return 1;
+}

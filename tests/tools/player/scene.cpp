@@ -1,0 +1,249 @@
+#include "tests/tools/player/scene.h"
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <thread>
+
+#include "common/listener.h"
+#include "tests/support/idle.h"
+#include "tests/support/sockets.h"
+#include "tests/support/straced.h"
+
+namespace {
+
+/// The calls that are shown or that the model needs. What a strace does not know (after ?) it leaves out.
+const char* const traced_calls = "trace=%network,?read,?write,?close,/select,/epoll,/fork,/clone,?wait4,"
+                                 "?clock_nanosleep,?futex,?fcntl,?exit_group";
+
+/// Connections of a client that will not read: small enough that 150,000 bytes do not fit into them.
+constexpr int small_buffer = 8 * 1024;
+constexpr int small_segment = 500;
+constexpr int send_room = 200 * 1024; // with small segments its own kernel would take no more than a half of it
+constexpr std::size_t much = 150000;
+/// So many times a thread goes to sleep and wakes up: what an action causes is far below it, and a loop that never
+/// rests comes there soon.
+constexpr std::size_t too_often = 600;
+
+/// A moment of the scene that was over before it was seen, as can happen on a busy machine.
+struct Missed : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+Seconds now() {
+    timespec time{};
+    clock_gettime(CLOCK_REALTIME, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+std::size_t switches_of(pid_t root) {
+    std::size_t sum = 0;
+    for (const Task& task : tasks(root)) sum += task.switches;
+    return sum;
+}
+
+class Player {
+  public:
+    Player(const Scene& scene, const std::string& program)
+        : scene_(scene), program_(program), traced_(options(), program, scene.options) {
+        tape_.server = traced_.pid();
+    }
+
+    Tape play() {
+        settle(begin({0, Do::watches}, "start"));
+        for (const Part& part : scene_.parts) {
+            for (const Action& action : part.actions) {
+                do {
+                    Segment& segment = begin(action, part.name);
+                    act(segment);
+                    settle(segment);
+                } while (action.what == Do::reads && action.bytes > 0 && more_to_read());
+            }
+        }
+        tape_.stop = now();
+        std::string record = traced_.finish();
+        std::vector<Stack> stacks = take_stacks(record, program_);
+        std::vector<TraceEvent> events = read_strace(record);
+        stacks.resize(events.size());
+        const auto is_first = [](const TraceEvent& event) { return event.is("socket"); };
+        const auto first = std::find_if(events.begin(), events.end(), is_first) - events.begin();
+        tape_.events.assign(events.begin() + first, events.end());
+        tape_.stacks.assign(stacks.begin() + first, stacks.end());
+        return std::move(tape_);
+    }
+
+  private:
+    static std::vector<std::string> options() {
+        std::vector<std::string> words{"-ttt", "-T", "-s", "16", "-e", traced_calls};
+        if (strace_has_stacks()) words.emplace_back("-k");
+        return words;
+    }
+
+    Segment& begin(const Action& action, const std::string& part) {
+        return tape_.segments.emplace_back(Segment{action, part, now(), 0, "", {}});
+    }
+
+    void act(Segment& segment);
+    void connect(char name);
+    [[nodiscard]] bool more_to_read() const;
+    Reading read() const;
+    void settle(Segment& segment);
+
+    const Scene& scene_;
+    std::string program_;
+    Straced traced_;
+    std::map<char, Client> clients_;
+    Tape tape_;
+};
+
+/// The first client of a scene with a part about not reading has small buffers.
+void Player::connect(char name) {
+    const bool difficult = name == 'A' && program_.find("01-") == std::string::npos;
+    Client client(traced_.endpoint(), difficult ? small_buffer : 0, difficult ? small_segment : 0);
+    if (difficult) set_option(client.fd(), SOL_SOCKET, SO_SNDBUF, send_room, "SO_SNDBUF");
+    tape_.clients[port_of(client.address())] = name;
+    clients_.emplace(name, std::move(client));
+}
+
+/// Whether the client that has just read will get more, as far as it is in the buffers already.
+bool Player::more_to_read() const {
+    const Segment& last = tape_.segments.back();
+    const auto buffers = last.after.buffers.find(last.action.client);
+    return last.done > 0 && buffers != last.after.buffers.end() && buffers->second.to_client[1] > 0;
+}
+
+void Player::act(Segment& segment) {
+    const auto& [name, what, bytes, server_thinks] = segment.action;
+    if (what == Do::connects) return connect(name);
+    if (what == Do::watches) return;
+    Client& client = clients_.at(name);
+    try {
+        if (what == Do::sends) {
+            const long went = client.send_some(bytes == 6 ? "hello\n" : std::string(bytes, '.'));
+            if (went < 0) segment.failed = std::strerror(errno);
+            segment.done = static_cast<std::size_t>(std::max(0L, went));
+        } else if (what == Do::reads) {
+            // Once, and exactly what is there: what its kernel gets while the program reads is left for the next time.
+            std::string buffer(client_end(client).receive_queue, '\0');
+            const ssize_t count = recv(client.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+            if (count < 0) segment.failed = "nothing is there";
+            segment.done = static_cast<std::size_t>(std::max<ssize_t>(0, count));
+        } else if (what == Do::ends) {
+            client.finish_sending();
+        } else {
+            what == Do::leaves ? client.close() : client.reset();
+            clients_.erase(name);
+        }
+    } catch (const std::exception& error) {
+        segment.failed = error.what();
+    }
+}
+
+Reading Player::read() const {
+    Reading reading;
+    const std::uint16_t port = port_of(traced_.endpoint().address);
+    const std::vector<TcpSocket> sockets = sockets_with_port(port);
+    for (const TcpSocket& ours : sockets) {
+        if (ours.local_port == port && ours.state == listening) reading.queue = ours.receive_queue;
+        if (ours.local_port != port || ours.state == listening) continue;
+        for (const TcpSocket& its : sockets) {
+            const auto name = tape_.clients.find(its.local_port);
+            if (its.local_port != ours.remote_port || name == tape_.clients.end()) continue;
+            if (!clients_.contains(name->second)) continue;
+            reading.buffers[name->second] = {{its.send_queue, ours.receive_queue},
+                                             {ours.send_queue, its.receive_queue}};
+        }
+    }
+    for (const pid_t pid : process_tree(traced_.pid())) {
+        if (!has_ended(pid)) reading.descriptors[pid] = descriptors_of(pid);
+    }
+    reading.epoll = watched_by_epoll(traced_.pid());
+    return reading;
+}
+
+/// Waits until all that the action caused is over: every thread sleeps, and the buffers, which go on moving for a while
+/// after that, stay as they are.
+void Player::settle(Segment& segment) {
+    const bool may_think = segment.action.server_thinks;
+    const std::size_t before = switches_of(traced_.pid());
+    Rest rest(traced_.pid());
+    Reading last;
+    auto since = Clock::now();
+    wait_until("that the server rests, or never will", [&] {
+        std::this_thread::sleep_for(milliseconds(10));
+        if (switches_of(traced_.pid()) > before + too_often) return true;
+        const bool rests = rest.has_lasted(milliseconds(60)) && (may_think || !rest.is_in(SYS_clock_nanosleep));
+        Reading next = read();
+        if (!rests || !(next == last)) since = Clock::now();
+        last = std::move(next);
+        return Clock::now() - since > milliseconds(250);
+    });
+    segment.after = std::move(last);
+    segment.after.rests = Clock::now() - since > milliseconds(250);
+    if (may_think && segment.after.rests && !rest.is_in(SYS_clock_nanosleep)) {
+        throw Missed{"the server had answered before it was seen to think"};
+    }
+}
+
+Part part(const std::string& name, const std::vector<Action>& actions) {
+    return {name, actions};
+}
+
+/// What 03, 04 and 05 are about: A does not read what it gets.
+std::vector<Part> two_clients(const std::vector<Action>& reading) {
+    return {part("two clients", {{'A', Do::connects}, {'B', Do::connects}, {'B', Do::sends, 6}, {'B', Do::reads}}),
+            part("A does not read", {{'A', Do::sends, much}, {'B', Do::sends, 6}, {'B', Do::reads}}),
+            part("A reads at last", reading), part("both leave", {{'A', Do::leaves}, {'B', Do::leaves}})};
+}
+
+} // namespace
+
+bool Reading::operator==(const Reading& other) const {
+    const auto same = [](const Watched& a, const Watched& b) { return a.fd == b.fd && a.events == b.events; };
+    return queue == other.queue && buffers == other.buffers && descriptors == other.descriptors &&
+           std::equal(epoll.begin(), epoll.end(), other.epoll.begin(), other.epoll.end(), same);
+}
+
+Scene scene_of(const std::string& chapter) {
+    if (chapter.starts_with("01")) {
+        return {{},
+                {part("A is served", {{'A', Do::connects}, {'A', Do::sends, 6}, {'A', Do::reads}}),
+                 part("A says nothing", {{'B', Do::connects}, {'B', Do::sends, 6}, {'C', Do::connects}}),
+                 part("A leaves", {{'A', Do::leaves}, {'B', Do::reads}}),
+                 part("B leaves, then C", {{'B', Do::leaves}, {'C', Do::leaves}})}};
+    }
+    if (chapter.starts_with("02")) {
+        return {{},
+                {part("A gets a process", {{'A', Do::connects}, {'A', Do::sends, 6}, {'A', Do::reads}}),
+                 part("B need not wait for A", {{'B', Do::connects}, {'B', Do::sends, 6}, {'B', Do::reads}}),
+                 part("both leave", {{'A', Do::leaves}, {'B', Do::leaves}})}};
+    }
+    if (chapter.starts_with("06")) {
+        return {{"--think", "1500", "--read-workers", "2", "--write-workers", "1"},
+                {part("two clients", {{'A', Do::connects}, {'B', Do::connects}}),
+                 part("two slow requests", {{'A', Do::sends, 6, true},
+                                            {'B', Do::sends, 6, true},
+                                            {0, Do::watches},
+                                            {'A', Do::reads},
+                                            {'B', Do::reads}}),
+                 part("A does not read", {{'A', Do::sends, much, true}, {0, Do::watches}}),
+                 part("A reads at last", {{'A', Do::reads, much}}),
+                 part("both leave", {{'A', Do::leaves}, {'B', Do::leaves}})}};
+    }
+    return {{}, two_clients({{'A', Do::reads, much}, {'B', Do::reads}})};
+}
+
+Tape play(const Scene& scene, const std::string& program) {
+    for (int times = 1;; ++times) {
+        try {
+            return Player(scene, program).play();
+        } catch (const Missed& moment) {
+            if (times == 5)
+                throw Failed{"played the scene five times", "that no moment of it is missed", moment.what()};
+        }
+    }
+}

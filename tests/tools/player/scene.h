@@ -1,0 +1,82 @@
+// The scenes of the player: clients that act one after the other, and what the kernel says between their actions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/proc.h"
+#include "tests/support/strace_reader.h"
+#include "tests/tools/player/stacks.h"
+
+enum class Do {
+    connects,
+    sends,  ///< so many bytes, or as many as its kernel takes
+    reads,  ///< once, what has arrived; with `bytes`, again and again as long as something is there
+    ends,   ///< closes its writing side
+    leaves, ///< closes
+    resets,
+    watches, ///< nothing, until the requests that a thread sleeps for (--think) are done
+};
+
+/// What a client does next. It acts when the server rests, so the clock decides nothing.
+struct Action {
+    char client;
+    Do what;
+    std::size_t bytes = 0;
+    bool server_thinks = false; ///< the server comes to rest in --think
+};
+
+struct Part {
+    std::string name;
+    std::vector<Action> actions;
+};
+
+/// The scene of a chapter, and the server's options for it.
+struct Scene {
+    std::vector<std::string> options;
+    std::vector<Part> parts;
+};
+Scene scene_of(const std::string& chapter);
+
+/// The bytes in the four buffers of a connection.
+struct Buffers {
+    std::array<std::size_t, 2> to_server{}; ///< the client's send buffer, the server's receive buffer
+    std::array<std::size_t, 2> to_client{}; ///< the server's send buffer, the client's receive buffer
+    bool operator==(const Buffers&) const = default;
+};
+
+/// What the kernel says at a checkpoint: the server rests, and two looks some time apart have seen the same.
+struct Reading {
+    bool rests = true; ///< false: the server does not stop making calls, and nothing below is to be trusted
+    std::size_t queue = 0;
+    std::map<char, Buffers> buffers; ///< of the clients that have a connection at both ends
+    std::map<pid_t, std::map<int, std::string>> descriptors;
+    std::vector<Watched> epoll;
+    bool operator==(const Reading&) const;
+};
+
+/// One action, and what there was when all that it caused was over.
+struct Segment {
+    Action action;
+    std::string part;
+    Seconds at;
+    std::size_t done = 0; ///< bytes that went or came
+    std::string failed;   ///< why it could not be done
+    Reading after;
+};
+
+struct Tape {
+    std::vector<TraceEvent> events; ///< from the server's first socket call on
+    std::vector<Stack> stacks;      ///< of each event; empty without strace -k
+    std::vector<Segment> segments;  ///< the first one is the server's start
+    std::map<std::uint16_t, char> clients;
+    pid_t server = 0;
+    Seconds stop = 0; ///< what is later belongs to the stop
+};
+
+/// Plays the scene. Throws Skipped where strace is missing or may not trace.
+Tape play(const Scene& scene, const std::string& program);

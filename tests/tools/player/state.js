@@ -1,0 +1,92 @@
+// What can be said without a browser: the state at each step, and how two runs go side by side. Pure functions.
+'use strict';
+
+/// A merge patch, RFC 7386: null removes.
+function merge(base, patch) {
+  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
+  const merged = base !== null && typeof base === 'object' && !Array.isArray(base) ? { ...base } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete merged[key];
+    else merged[key] = merge(merged[key], value);
+  }
+  return merged;
+}
+
+/// The state after step n; the steps are numbered from 0.
+function state(run, n) {
+  let now = {};
+  for (let i = 0; i <= n; ++i) now = merge(now, run.steps[i].patch);
+  return now;
+}
+
+const copy = (value) => JSON.stringify(value === undefined ? null : value);
+
+/// Whether the part of the state at `path` is another one than before step n.
+function changed(before, now, ...path) {
+  const at = (from) => path.reduce((part, key) => (part === undefined || part === null ? undefined : part[key]), from);
+  return copy(at(before)) !== copy(at(now));
+}
+
+/// The client waits for the server: it has not got back all that it has sent, and nothing is there for it to read.
+function waits(now, name) {
+  const client = now.clients[name];
+  const conn = now.conns[name];
+  if (!client || !conn || !conn.open) return false;
+  return client.sent > client.got && conn.downSplit[1] === 0;
+}
+
+/// Since which step it has waited without a break.
+function waitsSince(run, n, name) {
+  let since = n;
+  while (since > 0 && waits(state(run, since - 1), name)) --since;
+  return since;
+}
+
+/// What a step does, without process numbers and the sizes of partial writes: so two runs can be compared.
+function kind(run, n) {
+  const step = run.steps[n];
+  const thread = state(run, n).threads[step.who] || (n > 0 ? state(run, n - 1).threads[step.who] : null);
+  const who = thread ? thread.name : step.who;
+  return who + ': ' + step.title.replace(/\d[\d,]{3,}/g, '#').replace(/\d+ bytes?/g, '# bytes');
+}
+
+/// Two runs in step by what the clients do: the pairs of steps that are shown beside each other.
+function rows(one, other) {
+  const pairs = [];
+  const last = Math.max(...[one, other].map((run) => run.steps[run.steps.length - 1].segment));
+  let at = [-1, -1];
+  for (let segment = 0; segment <= last; ++segment) {
+    const steps = [one, other].map((run) => run.steps.map((step, i) => [step, i])
+      .filter(([step]) => step.segment === segment).map(([, i]) => i));
+    for (let i = 0; i < Math.max(steps[0].length, steps[1].length); ++i) {
+      at = at.map((before, side) => (i < steps[side].length ? steps[side][i] : before));
+      pairs.push(at);
+    }
+  }
+  return pairs.map((pair) => pair.map((step) => Math.max(step, 0)));
+}
+
+/// The first row in which the two do not do the same. Runs of two chapters make other calls from the start: of these,
+/// the first row in which their clients have not got the same.
+function firstDifference(one, other) {
+  const pairs = rows(one, other);
+  const same = one.chapter === other.chapter;
+  const differ = ([a, b], i) => {
+    if (same) return kind(one, a) !== kind(other, b);
+    if (i + 1 < pairs.length && one.steps[pairs[i + 1][0]].segment === one.steps[a].segment) return false;
+    return copy(Object.values(state(one, a).clients).map((client) => client.got)) !==
+      copy(Object.values(state(other, b).clients).map((client) => client.got));
+  };
+  return Math.max(0, pairs.findIndex(differ));
+}
+
+/// The next step after n in which something changes for this client; n when there is none.
+function nextFor(run, n, name) {
+  for (let i = n + 1; i < run.steps.length; ++i) {
+    const [before, now] = [state(run, i - 1), state(run, i)];
+    if (changed(before, now, 'clients', name) || changed(before, now, 'conns', name)) return i;
+  }
+  return n;
+}
+
+if (typeof module !== 'undefined') module.exports = { merge, state, changed, waits, kind, rows, firstDifference, nextFor };
