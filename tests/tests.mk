@@ -64,7 +64,7 @@ test: export CHECKS = $(checks)
 
 ## make check SERVER='./mine {port}' LEVEL=03
 ##                       let the grader judge your server, in any language (30 s)
-##                       LEVEL=00 are the first steps, ONLY='half-close' is one case
+##                       LEVEL=00: the first steps; ONLY='half-close': one case
 ###                       HINTS=1 gives a second hint
 CHECK    := $(BUILD)/tests/check
 PROGRAMS += $(CHECK)

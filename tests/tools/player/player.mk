@@ -10,9 +10,9 @@ need-player:
 
 ## make player CHAPTER=05
 ##                       write a page on which you step through a recorded scene
-###                      (build/player/05-epoll-server.html)
-###                      BREAKAGE=05-epollout-always: beside the server that is broken on purpose
-###                      BESIDE=03: beside chapter 03; without a CHAPTER: all six
+###                       (build/player/05-epoll-server.html)
+###                       BREAKAGE=05-epollout-always: beside the server that is broken on purpose
+###                       BESIDE=03: beside chapter 03; without a CHAPTER: all six
 PAIR := $(filter $(OUT)$(or $(BESIDE),none)%,$(SERVERS))
 player: $(PLAYER) $(tested) $(PAIR)
 ifdef BREAKAGE
