@@ -34,9 +34,9 @@ std::string page(const std::vector<std::string>& pictures) {
         "<style>body { margin: 1rem auto; padding: 0 0.5rem; max-width: 830px; color: #1f2328; "
         "background: #ffffff; font-family: system-ui, sans-serif; } svg { width: 100%; height: auto; "
         "margin: 1rem 0; } @media (prefers-color-scheme: dark) { body { color: #e6edf3; background: "
-        "#0d1117; } }</style>\n<h1>Who waits for whom</h1>\n<p>One scene, six servers. Three times B comes "
-        "and wants its line back. A is there already and says nothing; sends and does not read; asks, "
-        "too. Point at a bar to see the system calls.</p>\n";
+        "#0d1117; } }</style>\n<h1>Who waits for whom</h1>\n<p>One scene, six servers. Three times B "
+        "connects and wants its line back. A is already there. First A is idle, then it sends and does not read, and "
+        "then it asks for something, too. Point at a bar to see the system calls.</p>\n";
     for (const std::string& picture : pictures) html += picture;
     return html + "</html>\n";
 }
