@@ -153,19 +153,29 @@ void five_stalls(Subject& subject) {
     }
 }
 
+/// Nobody has been served for half a second. False when the server works, but serves somebody with it: on a busy
+/// machine that takes its time.
+bool rests_while_others_wait(Subject& subject, Crowd& crowd, std::size_t size) {
+    const std::size_t served = crowd.served();
+    const std::string situation = text(size, " clients are connected, ", served, " have been served and the rest wait");
+    const auto ended = subject.server().process().wait(milliseconds(0));
+    expect(!ended, situation, "a server that goes on", ended ? to_string(*ended) : "");
+    expect(served > 0, situation, "that some are served", "none");
+    try {
+        expect_no_spin(subject, situation);
+    } catch (const Failed&) {
+        if (crowd.wait_for_lines(milliseconds(0)) == served) throw;
+        return false;
+    }
+    return true;
+}
+
 /// More clients come than there is room for. The CPU rests while the others wait; then those that have been served
 /// leave, and so on until the last one has been served.
 void serve_more_than_there_is_room_for(Subject& subject, std::size_t size) {
     // libuv closes those for whom it has no descriptor. That is an answer, too, and ours promise another.
     Crowd crowd(subject.endpoint(), size, subject.level() > 0);
-    if (crowd.wait_for_lines(milliseconds(500)) < size) {
-        const std::string situation =
-            text(size, " clients are connected, ", crowd.served(), " have been served and the rest wait");
-        const auto ended = subject.server().process().wait(milliseconds(0));
-        expect(!ended, situation, "a server that goes on", ended ? to_string(*ended) : "");
-        expect(crowd.served() > 0, situation, "that some are served", "none");
-        expect_no_spin(subject, situation);
-    }
+    while (crowd.wait_for_lines(milliseconds(500)) < size && !rests_while_others_wait(subject, crowd, size)) continue;
     crowd.serve_and_leave();
     if (crowd.refused() == 0) {
         subject.connect().expect_echo("and a late one\n");

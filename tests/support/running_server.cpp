@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <random>
 
 #include "common/check.h"
 #include "tests/support/sockets.h"
@@ -82,11 +83,14 @@ std::uint16_t swapped(std::uint16_t port) {
     return static_cast<std::uint16_t>(port << 8 | port >> 8);
 }
 
-/// It could be taken by another program before the server has it; nobody here does that.
+/// It could be taken by another program before the server has it. Below 32768 that is no client's own port, of which
+/// there may be thousands.
 std::uint16_t free_port() {
+    std::random_device random;
+    std::uniform_int_distribution<std::uint16_t> ports(10000, 32767);
     for (int i = 0; i < 1000; ++i) {
-        std::uint16_t port = 0;
-        if (!is_free(port)) break;
+        std::uint16_t port = ports(random);
+        if (!is_free(port)) continue;
         std::uint16_t other = swapped(port);
         if (other != port && other >= 1024 && is_free(other)) return port;
     }

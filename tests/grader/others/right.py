@@ -65,7 +65,7 @@ class Forking(socketserver.ForkingTCPServer):
     max_children = 100000
 
 
-class Threading(socketserver.ThreadingTCPServer):
+class Threading(socketserver.ThreadingTCPServer):  # out of descriptors it spins, which is wrong from level 02 on
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 4096
