@@ -5,7 +5,7 @@
 
 namespace {
 
-/// Who listens on 127.0.0.1 only does not answer at 127.0.0.2.
+/// A server that listens on 127.0.0.1 only does not answer at 127.0.0.2.
 void remark_on_other_addresses(Subject& subject) {
     try {
         const Client elsewhere({parse_address("127.0.0.2", port_of(subject.endpoint().address)).value()});

@@ -2,7 +2,8 @@
 # Tests the grader: it must pass right servers, our own and those of others, and find the fault of each wrong one.
 # Usage: tests/grader/grader_tests.sh BUILD-FOLDER
 # Of each server, the case is played that decides. With FULL=1 in the environment every server is graded whole, which
-# takes an hour, and the table in README.md is written anew. Without it the table must be what has been found.
+# takes an hour, and the table in README.md is written anew. WRITE=1 writes it as well, from the cases that decide. Without
+# either the table must be what has been found.
 # ONLY=WORD plays the lines that contain the word.
 set -u
 build=$1
@@ -226,7 +227,7 @@ begin='<!-- made by make test-grader FULL=1 -->' end='<!-- end of what make test
     echo "$end"
 } >"$work/table"
 in_page() { sed -n "/^$begin\$/,/^$end\$/p" "$page"; }
-if [ -n "${FULL:-}" ] && [ -z "${ONLY:-}" ]; then
+if [ -n "${FULL:-}${WRITE:-}" ] && [ -z "${ONLY:-}" ]; then
     sed -i -e "/^$begin\$/,/^$end\$/{/^$end\$/r $work/table" -e 'd}' "$page"
     echo "The table in $page is written."
 elif [ -z "${ONLY:-}" ]; then
