@@ -43,10 +43,11 @@ limit=60 try make -B 03
 [ $status -eq 0 ] && says 'compile  03' && ! says '^make\[1\]'; verdict 'make -B builds, and calls no other make'
 limit=20 try make -C 03-select-server -B -n
 [ $status -eq 0 ] && says '-o 03-select-server/server' && ! says '^make\[2\]'; verdict 'make in a folder is about that chapter'
-[ -e 01-blocking-server/first.cpp ] || echo 'int main() {}' >01-blocking-server/first.cpp
 try make -j8 01 02
 [ $status -eq 0 ] && [ -x 01-blocking-server/server ] && [ -x build/01-blocking-server/first ] && [ -x 02-fork-per-client/server ]; 
 verdict 'make -j8 builds two chapters, and first.cpp with 01'
+try make new-server NAME=mine FROM=first
+[ $status -eq 0 ] && cmp -s mine/mine/server.cpp 01-blocking-server/first.cpp; verdict 'make new-server FROM=first lays out first.cpp'
 try make -j1 04
 [ $status -eq 0 ] && [ -x 04-nonblocking-fcntl/server ]; verdict 'make -j1'
 
