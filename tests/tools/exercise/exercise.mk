@@ -1,6 +1,6 @@
 # The exercises: tests/tools/exercise/exercise.sh plays them, and tests/README.md tells how they work.
 
-## make exercise N=04-2   break a server, say what you expect, see; without N: all
+## make exercise N=04-2  break a server, say what you expect, see; without N: all
 .PHONY: exercise
 exercise: export COMPILE := $(COMPILE)
 exercise:

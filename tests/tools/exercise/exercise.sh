@@ -18,6 +18,7 @@ if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'; fi
 is_done() { grep -qxsF -- "$1" "$done_list"; }
 mark_done() { is_done "$number" || echo "$number" >>"$done_list"; }
 title() { printf '\n%s%s%s\n\n' "$bold" "$*" "$plain"; }
+wrap() { fmt -w "$1" | sed 's/  */ /g'; } # fmt puts two spaces behind some sentences
 give_up() { printf '%s\n' "$@" >&2; exit 1; }
 
 mark() { if is_done "$1"; then echo 'done'; else echo '    '; fi; }
@@ -58,9 +59,9 @@ copy_and_break() {
     mkdir -p "$copy"
     tar -c --exclude=server common "$folder" | tar -x -C "$copy" || exit 1
     patch -s -f -p1 --fuzz=2 --no-backup-if-mismatch -r - -d "$copy" <"$patch" >"$TMPDIR/patch.log" 2>&1 && return
-    give_up "The change of exercise $number does not fit to your files, because somebody has edited the same lines:" \
+    give_up "The change of exercise $number cannot be made in your files, because the same lines have been edited in" \
         "$(sed -n 's/^--- a/  ./p' "$patch")" \
-        "If it was you and you use git, 'git stash' puts your edits aside, and 'git stash pop' brings them back."
+        "If you use git, 'git stash' puts your edits aside, and 'git stash pop' brings them back."
 }
 
 build_broken() {
@@ -114,7 +115,7 @@ play_exercise() {
         faults) build_player build/tests/faults/faults 'The program that makes calls fail' ;;
         *) build_player build/tests/check 'The grader' ;;
     esac
-    title 'What do you expect? Which client notices it, and how?'
+    title 'What do you expect? Which client notices it, and what does it see?'
     if [ -t 0 ]; then read -r -p '> ' answer; fi
 
     build_broken
@@ -125,7 +126,8 @@ play_exercise() {
     fi
     wait_for play "$suite" "$chapter" "$server" "$case" >"$copy/lesson.log" 2>&1
     case $? in
-        0) give_up "This case passes all the same. Is there an edit in your files that makes up for the change?" ;;
+        0) give_up "The case passes in spite of the change. Does an edit in your files make up for it?" \
+            "If not, the machine may be too busy for this case, and a second try is worth it." ;;
         1) story <"$copy/lesson.log" | head -n 24 ;;
         *) give_up "$(tail -n 20 "$copy/lesson.log")" "The case could not be played." ;;
     esac
@@ -137,10 +139,10 @@ play_exercise() {
         wait_for fail_as_well
     fi
     title 'Why'
-    field Why "$patch" | fmt -w 80
-    wild=$(field Wild "$patch" | fmt -w 80)
+    field Why "$patch" | wrap 80
+    wild=$(field Wild "$patch" | wrap 80)
     [ -z "$wild" ] || printf '\nSoftware that had this bug:\n%s\n' "$wild"
-    printf '\nThe broken server is %s, if you want to try it yourself. Your own files are as they were.\n' "$server"
+    printf '\nYour own files are as they were. The broken server is %s, if you want to try it.\n' "$server"
     finished=yes
     mark_done
 }
@@ -152,7 +154,7 @@ lay_out() {
     mkdir -p "$mine"
     {
         sed '/^namespace {/,$d' "$folder/server.cpp"
-        { echo 'Your task.'; field Task "$task"; } | fmt -w 116 | sed 's|^|// |'
+        { echo 'Your task.'; field Task "$task"; } | wrap 116 | sed 's|^|// |'
         echo
         sed -n '/^namespace {/,$p' "$folder/server.cpp"
     } >"$mine/server.cpp"
@@ -161,7 +163,7 @@ lay_out() {
             { rm -rf "$mine"; give_up "$folder/server.cpp has been edited where exercise $number begins. Put it back first."; }
     fi
     title "Exercise $number: $(field What "$task")"
-    field Task "$task" | fmt -w 80
+    field Task "$task" | wrap 80
     printf '\nYours to change: %s. Then type make exercise N=%s again.\n' "$mine/server.cpp" "$number"
 }
 
@@ -176,7 +178,7 @@ judge() {
     title "Exercise $number: $(field What "$task")"
     wait_for build/tests/exercise-cases "$number" "$mine/server" ||
         give_up '' "Not yet. When you have changed $mine/server.cpp, type make exercise N=$number again."
-    title "And all that chapter $chapter's server can do (a minute or two)"
+    title "Now everything else that chapter $chapter's server can do (a minute or two)"
     wait_for build/tests/check "$mine/server --port {port}" "$chapter" >"$TMPDIR/check.log" 2>&1 || give_up \
         "$(sed -n '/^FAIL/,$p' "$TMPDIR/check.log")" "Your server can do something new, but no longer all that it could."
     tail -n 1 "$TMPDIR/check.log"

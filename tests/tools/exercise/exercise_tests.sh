@@ -74,7 +74,7 @@ try make exercise N=03-7
 [ $status -eq 0 ] && grep -q 'note of mine' build/exercise/03-7/03-select-server/server.cpp; verdict 'an edit elsewhere is in the copy'
 sed -i 's/select(highest + 1,/select(1 + highest,/' 03-select-server/server.cpp
 try make exercise N=03-7
-[ $status -ne 0 ] && says 'does not fit' && says 'git stash' && [ ! -e build/exercise/03-7 ]
+[ $status -ne 0 ] && says 'cannot be made in your files' && says 'git stash' && [ ! -e build/exercise/03-7 ]
 verdict 'an edit of the same lines is refused with a sentence, and no copy stays'
 sed -i -e 1d -e 's/select(1 + highest,/select(highest + 1,/' 03-select-server/server.cpp
 untouched; verdict 'the edits were still there'
