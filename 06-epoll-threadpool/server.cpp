@@ -59,8 +59,8 @@ struct Server {
     void accept_clients();
     void close_client(int fd);
     void push(Queue<Client>& queue, Client& client);
-    void read_and_answer();
-    void send_unsent();
+    void process_read_queue();
+    void process_write_queue();
     void start_workers(int readers, int writers);
     void stop_workers();
     void run();
@@ -143,7 +143,7 @@ void Server::push(Queue<Client>& queue, Client& client) {
 }
 
 /// What a read worker does.
-void Server::read_and_answer() {
+void Server::process_read_queue() {
     while (Client* const client = read_queue.pop()) {
         if (!client->echo_buffer(think_time)) {
             close_client(client->fd());
@@ -157,7 +157,7 @@ void Server::read_and_answer() {
 }
 
 /// What a write worker does.
-void Server::send_unsent() {
+void Server::process_write_queue() {
     while (Client* const client = write_queue.pop()) {
         client->send_unsent() ? arm(EPOLL_CTL_MOD, *client) : close_client(client->fd());
     }
@@ -165,8 +165,8 @@ void Server::send_unsent() {
 
 void Server::start_workers(int readers, int writers) {
     try {
-        for (int i = 0; i < readers; ++i) workers.emplace_back(&Server::read_and_answer, this); // T8
-        for (int i = 0; i < writers; ++i) workers.emplace_back(&Server::send_unsent, this);     // T10
+        for (int i = 0; i < readers; ++i) workers.emplace_back(&Server::process_read_queue, this);  // T8
+        for (int i = 0; i < writers; ++i) workers.emplace_back(&Server::process_write_queue, this); // T10
     } catch (const std::system_error& error) {
         throw std::system_error(error.code(), "starting a worker thread");
     }
