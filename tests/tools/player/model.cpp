@@ -527,7 +527,12 @@ Json Model::statements() const {
 
 Json Model::make() {
     for (std::size_t i = 0; i < tape_.segments.size(); ++i) play_segment(i);
-    return {{"chapter", chapter_}, {"steps", steps_}, {"files", source_files()}, {"statements", statements()}};
+    state_ = last_; // as it was at the last step
+    return {{"chapter", chapter_},
+            {"steps", steps_},
+            {"files", source_files()},
+            {"statements", statements()},
+            {"last", state_}};
 }
 
 } // namespace

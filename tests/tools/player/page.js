@@ -193,7 +193,7 @@ function nav() {
   const per = names.map((name) => `<button data-client="${name}" title="the next change for ${name}">next for ${clientTag(name)}</button>`);
   return `<nav><button data-go="-1" title="left arrow">◀ back</button><button class="main" data-go="1" title="right arrow">next ▶</button><button data-play="1" title="space">${view.timer ? '❚❚ stop' : 'play'}</button>
 <button data-part="-1" title="page up">⇤ part</button><button data-part="1" title="page down">part ⇥</button>${per.join('')}
-<label><input type="checkbox" id="predict"${view.predict ? ' checked' : ''}> predict</label><span class="dim keys">keys: ← → space, PgUp PgDn, A B C, P, 1–5</span></nav>`;
+${runs.length > 1 ? '' : `<label><input type="checkbox" id="predict"${view.predict ? ' checked' : ''}> predict</label>`}<span class="dim keys">keys: ← → space, PgUp PgDn, A B C, P, 1–5</span></nav>`;
 }
 
 function draw() {

@@ -270,7 +270,7 @@ Words epoll_ctl_words(const Call& call) {
     if (event.has("CTL_ADD")) {
         return {title,
                 fd + " goes into the interest list. From now on epoll tells the server about " + what + "." + again,
-                "S13, T6",
+                fd.find("listener") != std::string::npos ? "S13, T6" : "S13, T12",
                 {}};
     }
     return {title, "From now on epoll tells the server about " + what + " of " + fd + "." + again, "S13", {}};
