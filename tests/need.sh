@@ -13,6 +13,8 @@ have() {
         libboost-dev) [ -e /usr/include/boost/asio.hpp ] ;;
         libncurses-dev) [ -e /usr/include/ncurses.h ] ;;
         nlohmann-json3-dev) [ -e /usr/include/nlohmann/json.hpp ] ;;
+        nodejs) command -v node >/dev/null ;;
+        chromium-driver) command -v chromedriver >/dev/null ;;
         binutils) command -v addr2line >/dev/null ;;
         liburing-dev) [ -e /usr/include/liburing.h ] ;;
         gnuplot-nox) command -v gnuplot >/dev/null ;;

@@ -53,6 +53,7 @@ unit $(UNIT_TESTS)
 $(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,claims $(CLAIMS) --compare tests/claims/README.md)
 $(if $(SANITIZE),,$(docs_checks))
 $(if $(SANITIZE),,$(watch_checks))
+$(if $(SANITIZE),,$(player_checks))
 $(if $(SANITIZE),,faults $(FAULTS) --few $(tested))
 soak build/tests/soak/soak --seconds 3 $(tested)
 endef

@@ -92,7 +92,8 @@ class Model {
     const Tape& tape_;
     std::vector<Resolved> calls_;
     Json state_;
-    Json last_ = Json::object();
+    Json last_ = Json::object(); // the state at the last step, and at the one before it
+    Json previous_ = Json::object();
     Json steps_ = Json::array();
     std::size_t segment_ = 0;
     std::set<std::string> files_;
@@ -205,7 +206,7 @@ void Model::add_step(const std::string& who, const Words& words, const Stack& st
                  {"about", about == 0 ? "" : std::string(1, about)},
                  {"patch", patch_between(last_, state_)}};
     if (!words.question.is_null()) step["question"] = words.question;
-    last_ = state_;
+    previous_ = std::exchange(last_, state_);
     steps_.push_back(std::move(step));
 }
 
@@ -219,9 +220,11 @@ bool Model::shown(const Moment& moment) const {
     if (event.is("wait4")) return event.value > 0;
     if (event.is("write") && event.number(0) <= 2) return false;
     if (!event.is("futex")) return true;
-    // Of the calls that a mutex and a condition variable make, those that make a thread sleep, or wake one up.
-    const bool waits = event.has("FUTEX_WAIT_BITSET_PRIVATE") && event.value == 0;
-    return moment.sleeps || waits || (event.has("FUTEX_WAKE") && event.value > 0);
+    // Of the calls that a mutex and a condition variable make: that a worker is woken for a client, and that it sleeps
+    // at first.
+    if (!event.has("FUTEX_WAKE")) return moment.sleeps && segment_ == 0;
+    const Stack& stack = tape_.stacks[moment.event];
+    return event.value > 0 && event.thread == tape_.server && (stack.empty() || stack[0].function == "push");
 }
 
 void Model::play_moment(const Moment& moment) {
@@ -417,7 +420,10 @@ void Model::play_segment(std::size_t which) {
         const bool goes_on = which + 1 < tape_.segments.size() && segment.action.what == Do::reads && moments.empty() &&
                              tape_.segments[which + 1].action.what == Do::reads &&
                              tape_.segments[which + 1].action.client == segment.action.client;
-        if (goes_on) return check(segment);
+        if (goes_on) {
+            segment_ = which;
+            return check(segment);
+        }
         Segment all = segment;
         all.done = std::exchange(read_before_, 0);
         add_step(segment.action.client == 0 ? "" : std::string(1, segment.action.client), words_for(all, before), {},
@@ -440,6 +446,10 @@ void Model::play_segment(std::size_t which) {
                   {}},
                  {}, 0);
     }
+    // What changed after the last step belongs to it, for the checkpoint is there: a worker that has gone to sleep.
+    split_buffers(segment.after);
+    if (!steps_.empty()) steps_.back()["patch"] = patch_between(previous_, state_);
+    last_ = state_;
     check(segment);
 }
 
@@ -527,7 +537,6 @@ Json Model::statements() const {
 
 Json Model::make() {
     for (std::size_t i = 0; i < tape_.segments.size(); ++i) play_segment(i);
-    state_ = last_; // as it was at the last step
     return {{"chapter", chapter_},
             {"steps", steps_},
             {"files", source_files()},

@@ -97,11 +97,21 @@ function isReady(now, one) {
 
 // --- the program and the clients ------------------------------------------------------------------------------------
 
+/// The function and line that the thread is in: those of its last step.
+function place(run, n, id) {
+  for (let i = n; i >= 0; --i) {
+    const step = run.steps[i];
+    if (step.who === id && step.frames.length > 0) return escape(`at ${step.frames[0][0]}, line ${step.frames[0][2]}`);
+  }
+  return '';
+}
+
 function thread(run, n, id, before, now) {
   const one = now.threads[id];
   const acts = run.steps[n].who === id;
-  const does = one.waits ? `sleeps in <b>${escape(one.call)}</b>` : acts ? `<b>runs</b>` : 'runs on, or is about to';
-  return `<div class="row${mark(acts || changed(before, now, 'threads', id))}"><span class="name">${one.waits ? '☾' : '▶'} ${escape(one.name)}</span> ${does}</div>`;
+  const nicer = { clock_nanosleep: 'sleeps: <b>a slow request</b>', futex: 'sleeps: <b>its queue is empty</b>' };
+  const does = one.waits ? nicer[one.call] || `sleeps in <b>${escape(one.call)}</b>` : acts ? `<b>runs</b>` : 'runs on, or is about to';
+  return `<div class="row${mark(acts || changed(before, now, 'threads', id))}"><span class="name">${one.waits ? '☾' : '▶'} ${escape(one.name)}</span> ${does} <span class="dim">${place(run, n, id)}</span></div>`;
 }
 
 function program(run, n, before, now) {
@@ -121,7 +131,7 @@ function clients(run, n, before, now) {
   if (names.length === 0) return '<p class="dim">Nobody is here yet.</p>';
   return names.map((name) => {
     const client = now.clients[name];
-    const waiting = waits(now, name) ? `<p class="waits">⏳ waits for the server since step ${waitsSince(run, n, name) + 1}</p>` : '';
+    const waiting = waits(now, name) ? `<p class="waits">waits for the server since step ${waitsSince(run, n, name) + 1}</p>` : '';
     const unread = now.conns[name] && now.conns[name].downSplit[1] > 0 ? `<p>has not read ${commas(now.conns[name].downSplit[1])} bytes that are there</p>` : '';
     return `<div class="client ${name}${mark(changed(before, now, 'clients', name))}"><p>${clientTag(name)} ${escape(client.doing)}</p><p class="dim">sent ${commas(client.sent)}, got back ${commas(client.got)}</p>${unread}${waiting}</div>`;
   }).join('');

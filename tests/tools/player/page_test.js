@@ -53,8 +53,14 @@ function testPair(page, [one, other]) {
 const keys = { right: '\uE014', left: '\uE012', home: '\uE011', end: '\uE010' };
 
 class Browser {
+  /// chromedriver chooses a port for IPv6, and now and then the same port is taken for IPv4: then it ends.
   async start() {
-    this.driver = spawn('chromedriver', ['--port=0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    for (let times = 1; ; ++times) {
+      try { return await this.startOnce(); } catch (error) { if (times === 5) throw error; }
+    }
+  }
+  async startOnce() {
+    this.driver = spawn('chromedriver', ['--port=0'], { stdio: ['ignore', 'pipe', 'ignore'] });
     const port = await new Promise((resolve, reject) => {
       let said = '';
       this.driver.stdout.on('data', (text) => { said += text; const found = said.match(/on port (\d+)\./); if (found) resolve(found[1]); });
@@ -71,7 +77,7 @@ class Browser {
     return answer.value;
   }
   async stop() {
-    if (this.url.match(/session\/./)) await fetch(this.url, { method: 'DELETE' });
+    await fetch(this.url, { method: 'DELETE' });
     this.driver.kill();
   }
   run(script) { return this.post('/execute/sync', { script, args: [] }); }
@@ -114,12 +120,12 @@ async function predict(browser, page, run) {
 
 /// At 390 pixels nothing is wider than the window, and the sentence and the buttons are in it wherever one scrolls.
 async function narrow(browser, page) {
-  const [width, says, nav] = await browser.run(`
-    const frame = document.createElement('iframe'); frame.style = 'width:390px;height:844px'; document.body.append(frame);
-    return new Promise((done) => { frame.onload = () => { const inner = frame.contentWindow; inner.scrollTo(0, 500);
-      const box = (what) => inner.document.querySelector(what).getBoundingClientRect();
-      done([inner.document.documentElement.scrollWidth, box('.says').top, box('nav').bottom]); frame.remove(); };
-      frame.srcdoc = document.documentElement.outerHTML.replace(/<iframe.*?<\\/iframe>/, ''); });`);
+  const size = (width, height) => browser.post('/goog/cdp/execute', { cmd: 'Emulation.setDeviceMetricsOverride', params: { width, height, deviceScaleFactor: 1, mobile: false } });
+  await size(390, 844);
+  const [width, says, nav] = await browser.run(`scrollTo(0, 500);
+    const box = (what) => document.querySelector(what).getBoundingClientRect();
+    return [document.documentElement.scrollWidth, box('.says').top, box('nav').bottom];`);
+  await size(1280, 1000);
   assert(width <= 390, `${page} is ${width} pixels wide`);
   assert(says >= 0 && says < 844, `${page}: the sentence is at ${says}`);
   assert(nav <= 845, `${page}: the buttons end at ${nav}`);

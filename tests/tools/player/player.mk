@@ -1,7 +1,7 @@
 # Step through a real recording, call by call.
 
 PLAYER   := $(BUILD)/tests/tools/player/player
-PROGRAMS += $(PLAYER)
+TEST_PROGRAMS += $(PLAYER)
 $(PLAYER): $(patsubst %,$(BUILD)/tests/tools/player/%.o,main model words scene stacks) $(BUILD)/tests/tools/trace/resolve.o $(SUPPORT)
 $(patsubst %,$(BUILD)/tests/tools/player/%.o,main model words): | need-player
 .PHONY: player need-player
@@ -22,3 +22,15 @@ else ifdef BESIDE
 else
 	@$(PLAYER) write $(BUILD)/player $(tested)
 endif
+
+# For tests/run.sh: whether the model of the pages agrees with the kernel. Of all six, that is for make test-player.
+player_checks = player $(PLAYER) check $(if $(filter command%,$(origin CHAPTER)),$(tested),$(filter 02% 05%,$(tested)))
+
+### make test-player      record all six, and walk through each page in a browser (2 minutes)
+.PHONY: test-player
+test-player: $(PLAYER) $(SERVERS)
+	@tests/need.sh nodejs chromium chromium-driver
+	@rm -rf $(BUILD)/player-test
+	@$(PLAYER) write $(BUILD)/player-test $(SERVERS)
+	@$(PLAYER) pair $(BUILD)/player-test $(filter $(OUT)03% $(OUT)05%,$(SERVERS)) 03-beside-05 'chapter 03' 'chapter 05'
+	@node tests/tools/player/page_test.js $(BUILD)/player-test

@@ -231,8 +231,7 @@ Scene scene_of(const std::string& chapter) {
                                             {'A', Do::reads},
                                             {'B', Do::reads}}),
                  part("A does not read", {{'A', Do::sends, much, true}, {0, Do::watches}}),
-                 part("A reads at last", {{'A', Do::reads, much}}),
-                 part("both leave", {{'A', Do::leaves}, {'B', Do::leaves}})}};
+                 part("A reads at last", {{'A', Do::reads, much}}), part("A leaves", {{'A', Do::leaves}})}};
     }
     return {{}, two_clients({{'A', Do::reads, much}, {'B', Do::reads}})};
 }
