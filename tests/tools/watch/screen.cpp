@@ -196,6 +196,18 @@ Lines commands(const Snapshot& now) {
             {"            cat " + folder + "/syscall" + in, Style::faint}};
 }
 
+/// All that is below the table; each list in at most so many lines.
+Lines lists(const Snapshot& now, const Around& around, std::size_t width, std::size_t each) {
+    Lines all = closed(now, width);
+    const auto append = [&](const Lines& more) { all.insert(all.end(), more.begin(), more.end()); };
+    append(list("descriptors", descriptors(now), width, each));
+    append(interest(now, width, each + 1));
+    if (!around.own.empty()) append(list("your clients", around.own, width, each));
+    all.push_back({""});
+    append(commands(now));
+    return all;
+}
+
 } // namespace
 
 Lines screen(const Snapshot& now, const Around& around, std::size_t width, std::size_t height) {
@@ -205,10 +217,10 @@ Lines screen(const Snapshot& now, const Around& around, std::size_t width, std::
     Lines all{{left + std::string(width > used ? width - used : 1, ' ') + around.keys, Style::strong}, {""}};
     const auto append = [&](const Lines& more) { all.insert(all.end(), more.begin(), more.end()); };
     const std::size_t most = height == 0 ? 1000 : height; // lines there are
-    const std::size_t each = std::max<std::size_t>(most / 20, 1);
+    const std::size_t few = std::max<std::size_t>(most / 6, 1);
 
     const std::vector<std::string> waits = who_waits(now);
-    const std::size_t told = waits.size() > most / 6 ? most / 6 - 1 : waits.size();
+    const std::size_t told = waits.size() > few ? few - 1 : waits.size();
     for (std::size_t i = 0; i < told && !around.help; ++i) {
         all.push_back({" " + waits[i], waits[i].find(" waits ") == std::string::npos ? Style::strong : Style::waits});
     }
@@ -219,18 +231,19 @@ Lines screen(const Snapshot& now, const Around& around, std::size_t width, std::
         if (around.help) all.push_back({" " + line});
     }
     if (!around.help) {
-        append(thread_lines(now, std::max<std::size_t>(most / 6, 1)));
+        append(thread_lines(now, few));
         append(queue(now, width));
         all.push_back({""});
-        const Lines above = std::exchange(all, closed(now, width));
-        append(list("descriptors", descriptors(now), width, each));
-        append(interest(now, width, each + 1));
-        if (!around.own.empty()) append(list("your clients", around.own, width, each));
-        all.push_back({""});
-        append(commands(now));
-        const Lines below = std::exchange(all, above);
-        const std::size_t other = above.size() + 2 + below.size();
-        append(table(now, std::max<std::size_t>(most > other ? most - other : 0, 2)));
+        // As much of the lists as leaves room for the table.
+        Lines below;
+        std::size_t room = 0; // for the table's rows
+        std::size_t each = few;
+        do {
+            below = lists(now, around, width, each);
+            const std::size_t other = all.size() + 2 + below.size();
+            room = std::max<std::size_t>(most > other ? most - other : 0, 2);
+        } while (room < now.connections.size() && --each > 0);
+        append(table(now, room));
         append(below);
     }
     for (Line& line : all) line.text.resize(std::min(line.text.size(), width));
