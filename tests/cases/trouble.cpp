@@ -133,9 +133,13 @@ void interrupt_writes(Subject& subject, int segment) {
             const std::string piece = client.receive_some(std::min(size, data.size() - received % data.size()));
             expect(!piece.empty(), did, "all that was sent", text("the end of file after ", received, " of ", sent));
             const std::string_view expected = std::string_view(data).substr(received % data.size(), piece.size());
-            const auto wrong = std::mismatch(expected.begin(), expected.end(), piece.begin()).first - expected.begin();
-            expect(piece == expected, did, "the same bytes, in order",
-                   text("others, from byte ", received + static_cast<std::size_t>(wrong), " on"));
+            const auto [right, wrong] = std::mismatch(expected.begin(), expected.end(), piece.begin());
+            if (right != expected.end()) {
+                throw Failed{did, "the same bytes, in order",
+                             text("byte ", received + static_cast<std::size_t>(right - expected.begin()), " is ",
+                                  int(static_cast<unsigned char>(*wrong)), " and not ",
+                                  int(static_cast<unsigned char>(*right)))};
+            }
             received += piece.size();
             size -= piece.size();
         }
