@@ -42,7 +42,7 @@ function code(run, n) {
     return `<span class="line${here ? ' now' : ''}"><span class="no">${here ? '▶' : ''}${top + i + 1}</span>${escape(text) || ' '}</span>`;
   });
   const thread = state(run, from).threads[run.steps[from].who];
-  const whose = from === n ? '' : ` <span class="dim">${escape(thread ? thread.name : 'the server')} is here meanwhile</span>`;
+  const whose = from === n ? '' : ` <span class="dim">· ${escape(thread ? thread.name : 'the server')} is here meanwhile</span>`;
   return `<div class="path">${names.reverse().join('<span class="dim"> › </span>')} <span class="dim">${escape(file)}</span>${whose}</div><pre>${shown.join('')}</pre>`;
 }
 
@@ -52,8 +52,9 @@ function buffer(run, name, path, part, label, before, now) {
   const amount = now.conns[name][path][part];
   const largest = Math.max(1, ...run.steps.map((_, i) => i).map((i) => run.most[name + path + part]));
   const width = amount === 0 ? 0 : Math.max(3, Math.round(100 * amount / largest));
+  const full = part === 1 && now.conns[name][path][0] > 0 ? ' · no more room' : '';
   const old = before.conns && before.conns[name] ? before.conns[name][path][part] : 0;
-  return `<div class="buffer ${name}${mark(old !== amount)}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${label}</small></span></div>`;
+  return `<div class="buffer ${name}${mark(old !== amount)}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${label}${full}</small></span></div>`;
 }
 
 function connection(run, name, before, now) {

@@ -6,7 +6,7 @@ $(PLAYER): $(patsubst %,$(BUILD)/tests/tools/player/%.o,main model words scene s
 $(patsubst %,$(BUILD)/tests/tools/player/%.o,main model words): | need-player
 .PHONY: player need-player
 need-player:
-	@tests/need.sh strace binutils nlohmann-json3-dev
+	@tests/need.sh 'strace?' binutils nlohmann-json3-dev
 
 ## make player CHAPTER=05
 ##                       write a page on which you step through a recorded scene
@@ -34,3 +34,9 @@ test-player: $(PLAYER) $(SERVERS)
 	@$(PLAYER) write $(BUILD)/player-test $(SERVERS)
 	@$(PLAYER) pair $(BUILD)/player-test $(filter $(OUT)03% $(OUT)05%,$(SERVERS)) 03-beside-05 'chapter 03' 'chapter 05'
 	@node tests/tools/player/page_test.js $(BUILD)/player-test
+
+# The best moment of each recording, as a picture for the chapter's page.
+.PHONY: player-stills
+player-stills: player
+	@tests/need.sh nodejs chromium pngquant
+	@node tests/tools/player/stills.js $(BUILD)/player
