@@ -154,7 +154,7 @@ lay_out() {
     mkdir -p "$mine"
     {
         sed '/^namespace {/,$d' "$folder/server.cpp"
-        { echo 'Your task.'; field Task "$task"; } | wrap 116 | sed 's|^|// |'
+        { echo "Your task (make exercise N=$number grades it)."; field Task "$task"; } | wrap 116 | sed 's|^|// |'
         echo
         sed -n '/^namespace {/,$p' "$folder/server.cpp"
     } >"$mine/server.cpp"
