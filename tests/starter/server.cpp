@@ -1,11 +1,11 @@
 // My own echo server. Usage: server PORT
 //
 // The command line is done; the network part is yours. Begin with chapter 01's calls: socket, bind, listen, accept,
-// read, write, close. Let the grader judge it whenever you like:
+// read, write, close. Let the grader judge it whenever you like, also after each of these calls:
 //
-//     make check SERVER='mine/NAME/server {port}' LEVEL=01
+//     make check SERVER='mine/NAME/server {port}' LEVEL=00
 //
-// When it passes, go on to LEVEL=02, and so on up to 06. HINTS=1 gives a second hint for what fails.
+// When it passes, go on to LEVEL=01, and so on up to 06. HINTS=1 gives a second hint for what fails.
 
 #include <sys/socket.h>
 #include <unistd.h>
