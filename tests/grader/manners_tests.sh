@@ -71,6 +71,67 @@ try "$check" "python3 $TMPDIR/paints.py {port}" 01
 [ $status -eq 1 ] && says 'got +.\\x1b\]0;' && says 'it printed +\\x1b\[2Jpass' && ! LC_ALL=C grep -q '[^ -~]' <<<"$out"
 verdict 'no control character of the server reaches the terminal'
 
+# --- hints by symptom ----------------------------------------------------------------------------------------------------
+
+cat >"$TMPDIR/wrong.py" <<'END'
+import os, select, socket, sys
+fault, port = sys.argv[1], int(sys.argv[2])
+listener = socket.create_server(("127.0.0.1", port), backlog=0 if fault == "backlog" else 2000)
+if fault == "crash":
+    listener.accept()
+    print("nearly there\nabout to crash", flush=True)
+    os.abort()
+if fault == "fork":
+    clients = []
+    while True:
+        clients.append(listener.accept()[0])
+        if os.fork() == 0:
+            while data := clients[-1].recv(65536):
+                clients[-1].sendall(data)
+            os._exit(0)
+if fault == "backlog":
+    while True:
+        client = listener.accept()[0]
+        while data := client.recv(65536):
+            client.sendall(data)
+        client.close()
+poll, clients = select.epoll(), {}
+poll.register(listener, select.EPOLLIN)
+while True:
+    for number, _ in poll.poll():
+        if number == listener.fileno():
+            client = listener.accept()[0]
+            client.setblocking(False)
+            clients[client.fileno()] = client
+            poll.register(client, select.EPOLLIN | (select.EPOLLET if fault == "edge" else 0))
+            continue
+        client = clients[number]
+        try:
+            data = client.recv(4096)
+            while data:
+                data = data[client.send(data):]
+                if not data and fault != "edge":
+                    data = client.recv(4096)
+            if fault == "edge":
+                continue
+        except BlockingIOError:
+            if fault == "edge":
+                continue
+        except OSError:
+            pass
+        poll.unregister(client)
+        clients.pop(number).close()
+END
+hints() { # fault, level, case, what the story must say
+    ONLY=$3 try "$check" "python3 $TMPDIR/wrong.py $1 {port}" "$2"
+    [ $status -eq 1 ] && says "^FAIL    $3" && says "$4"; verdict "$1: a hint that says '$4'"
+}
+hints backlog 01 'in order of arrival' 'hint .*backlog of 0.*listen\(2\)'
+hints eagain 05 'a lot both ways' 'hint .*EAGAIN'
+hints edge 05 'a lot both ways' 'hint .*EPOLLET'
+hints fork 02 'nothing at all' 'hint .*the parent has one, too'
+hints crash 01 'one line' 'it printed +about to crash'
+
 # --- where the machine lacks something ----------------------------------------------------------------------------------
 
 out=$(ulimit -n 200; "$check" "$right" 01 2>&1; ONLY='1,100 clients' "$check" '05-epoll-server/server --port {port}' 05 2>&1)

@@ -55,7 +55,7 @@ const std::map<std::string, std::vector<std::string>> consequences = {
     {"silent client",
      {"half a message", "300 silent clients", "more slow clients than threads", "never-reading client", "fifty clients",
       "1,100 clients", "five stalls", "memory is bounded", "thirty leave at once", "more than a set holds",
-      "out of descriptors"}},
+      "out of descriptors", "a child killed"}},
     {"300 silent clients", {"1,100 clients", "more than a set holds", "idle clients cost nothing"}},
     {"never-reading client", {"more slow clients than threads"}},
     {"answers promptly",
