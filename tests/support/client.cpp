@@ -101,7 +101,6 @@ void Client::wait_for_connection(const Endpoint& server) const {
 }
 
 bool Client::wait_for(short events, milliseconds time) const {
-    expect_time_left();
     const auto until = std::min(Clock::now() + time, time_is_up_at);
     for (;;) {
         const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
@@ -113,10 +112,12 @@ bool Client::wait_for(short events, milliseconds time) const {
 }
 
 void Client::wait_or_fail(short events, const std::string& for_what) const {
-    if (!wait_for(events, patience_)) {
-        expect_time_left();
-        throw Failed{text("waited for ", for_what), for_what, text("nothing in ", patience_.count(), " ms")};
-    }
+    if (!wait_for(events, patience_)) fail_after_waiting(for_what);
+}
+
+void Client::fail_after_waiting(const std::string& for_what) const {
+    expect_time_left();
+    throw Failed{text("waited for ", for_what), for_what, text("nothing in ", patience_.count(), " ms")};
 }
 
 long Client::send_some(std::string_view data) {
@@ -213,7 +214,9 @@ std::string Client::receive_to_end(bool reset_is_an_end) {
         if (count > 0) {
             data.append(piece.data(), static_cast<std::size_t>(count));
         } else if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-            wait_or_fail(POLLIN, text("the end, after ", data.size(), " bytes"));
+            if (wait_for(POLLIN, patience_)) continue;
+            expect_an_end(data.size(), start);
+            fail_after_waiting(text("the end, after ", data.size(), " bytes"));
         } else if (count == 0 || reset_is_an_end) {
             return data;
         } else {

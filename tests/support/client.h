@@ -103,6 +103,7 @@ class Client {
     void wait_for_connection(const Endpoint& server) const;
     bool wait_for(short events, milliseconds time) const;
     void wait_or_fail(short events, const std::string& for_what) const;
+    [[noreturn]] void fail_after_waiting(const std::string& for_what) const;
 
     Fd socket_;
     Address server_;

@@ -72,6 +72,7 @@ void expect_reachable(std::uint16_t port) {
         if (all || host == std::array<std::uint32_t, 4>{0, 0, htonl(0xffff), htonl(INADDR_LOOPBACK)}) return;
         where = host == std::array<std::uint32_t, 4>{0, 0, 0, htonl(1)} ? "::1" : "another address";
     }
+    if (where.empty()) return; // it has closed it again, or has ended
     throw Failed{"started it", text("a server that listens on port ", port, " of 127.0.0.1"),
                  text("it listens on port ", port, ", but only at ", where,
                       ": the clients come to 127.0.0.1, so let it listen there, or on all addresses")};
