@@ -8,22 +8,23 @@
 
 namespace {
 
-const std::vector<std::string> help = {
-    "c connects a silent client; h one that says hello; n one that sends and never",
-    "reads. x closes the last one, q quits, ? brings the server back.",
-    "",
-    "Follow a client's bytes from left to right. What it has sent is in its kernel",
-    "(its Send-Q), in the server's kernel (our Recv-Q), or else the server has read",
-    "it. What the server has sent is in our Send-Q, its Recv-Q, or has been read.",
-    "",
-    "A client waits while it is in the listen queue, or while not all that it has",
-    "sent has come back. The server is the reason if it is in a call for another.",
-    "For whom a sleeping thread works is concluded from what it has read and not sent",
-    "back, which is right only for an echo server.",
-    "",
-    "epoll: IN and OUT are asked for. With EPOLLONESHOT it is once, and afterwards",
-    "the descriptor is disarmed. What the server keeps in its own memory (unsent",
-    "bytes, the queues of chapter 06) cannot be seen from outside."};
+const std::vector<std::string> help = {"c connects a silent client; h one that says hello; n one that sends and never",
+                                       "reads. x closes the last one, q quits, and ? brings the server back.",
+                                       "",
+                                       "Follow a client's bytes from left to right. What it has sent is in its kernel",
+                                       "(its Send-Q), in the server's kernel (our Recv-Q), or else the server has read",
+                                       "it. What the server has sent is in our Send-Q, its Recv-Q, or has been read.",
+                                       "The end (FIN) counts as a byte. If the client is on another machine, you see ?",
+                                       "for it.",
+                                       "",
+                                       "A client waits while it is in the listen queue, or while not all that it has",
+                                       "sent has come back. The server is the reason if it is in a call for another.",
+                                       "For whom a sleeping thread works is concluded from what it has read and not",
+                                       "sent back, which is right only for an echo server.",
+                                       "",
+                                       "epoll: IN and OUT are asked for. With EPOLLONESHOT it is once, and afterwards",
+                                       "the descriptor is disarmed. What the server keeps in its own memory (unsent",
+                                       "bytes, the queues of chapter 06) cannot be seen from outside."};
 
 std::string state_name(int state) {
     static const std::vector<std::string> names{"?",          "ESTABLISHED", "SYN_SENT",  "SYN_RECV",
@@ -211,7 +212,8 @@ Lines lists(const Snapshot& now, const Around& around, std::size_t width, std::s
 } // namespace
 
 Lines screen(const Snapshot& now, const Around& around, std::size_t width, std::size_t height) {
-    const std::string where = now.listener ? to_string(now.listener->local_host) : "port";
+    const std::string host = now.listener ? to_string(now.listener->local_host) : "port";
+    const std::string where = host.find(':') == std::string::npos ? host : "[" + host + "]";
     const std::string left = text(" ", around.title, "   pid ", now.pid, "   ", where, ":", now.port);
     const std::size_t used = left.size() + around.keys.size();
     Lines all{{left + std::string(width > used ? width - used : 1, ' ') + around.keys, Style::strong}, {""}};

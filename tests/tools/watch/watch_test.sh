@@ -63,7 +63,7 @@ plays_a_chapter() { # server
         *01-*) press c 'in read\(4\), for A' && press n 'B .*queued' && press h 'C waits .*in read for A, and A is silent' 'queue +2 of' ;;
         *03-*) press h 'A: hello came back' && press n 'in write\(5\), for B' && press h 'C waits .* in write for B, and B does not read' ;;
         *) press h 'A: hello came back' && press n 'B does not read\. Nobody waits' && press h 'C: hello came back' '^ B does not' ;;
-    esac && agrees_with_ss B && agrees_with_ss C && press x '^ (closed|listen queue).* C :' && press '?' 'Send-Q' && press '?' listener
+    esac && agrees_with_ss B && agrees_with_ss C && press x '^ (closed|listen queue).* C :' && press '?' 'The end .FIN.' && press '?' 'listener'
 }
 
 if ! command -v tmux >/dev/null || ! "$watcher" ncurses; then
