@@ -6,6 +6,7 @@ set -u
 # Whether what the tests need of a package is there: its program, or its header.
 have() {
     case $1 in
+        catch2) echo '#include "tests/catch.h"' | ${CXX:-g++} -std=c++20 -I. -E -x c++ - >/dev/null 2>&1 ;;
         netcat-openbsd) command -v nc.openbsd >/dev/null ;;
         libevent-dev) [ -e /usr/include/event2/event.h ] ;;
         libuv1-dev) [ -e /usr/include/uv.h ] ;;
