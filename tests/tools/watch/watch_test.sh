@@ -40,8 +40,9 @@ press() { mux send-keys -t watch "$1" && shows "${@:2}"; }
 closes() { # key: nothing is left of it
     mux send-keys -t watch "$1" && shows 'status 0' && [ ! -e "/proc/$server" ] && cmp -s "$TMPDIR/before" "$TMPDIR/after"
 }
-# Whether the row of a client, and the listen queue, have the numbers of ss.
-agrees_with_ss() { # name
+# Whether the row of a client, and the listen queue, have the numbers of ss: they are read one after the other, so they
+# may differ until nothing moves any more.
+same_as_ss() { # name
     local row client ours its
     row=$(screen | grep -E "^ $1 :[0-9]")
     client=$(grep -oE ':[0-9]+' <<<"$row")
@@ -49,6 +50,15 @@ agrees_with_ss() { # name
     its=$(ss -Htn "sport = $client and dport = :$port" | awk '{print $3, $2}')
     [ "$(awk '{print $5, $6, $8, $9}' <<<"$row")" = "${its% *} ${ours% *} ${ours#* } ${its#* }" ] &&
         [ "$(screen | awk '/^ listen queue/ {print $3}')" = "$(ss -Hltn "sport = :$port" | awk '{print $2}')" ]
+}
+agrees_with_ss() { # name
+    local i
+    for ((i = 0; i < 400; i++)); do
+        if same_as_ss "$1"; then return 0; fi
+        sleep 0.05
+    done
+    missing="the numbers that ss has for $1"
+    return 1
 }
 verdict() { # name; the status before
     if [ "$?" -eq 0 ]; then add ok "$1"; else
