@@ -71,20 +71,22 @@ void expect_running(RunningServer& server) {
     throw Failed{"talked", "a server that goes on", to_string(*ended) + (last.empty() ? "" : ": " + last)};
 }
 
-void expect_given_back(const RunningServer& server, const Idle& before, const std::string& did, std::size_t few) {
+void expect_given_back(const RunningServer& server, const Idle& before, const std::string& did, const Idle& few) {
     Idle after;
     const auto given_back = [&] {
         after = idle(server.pid());
-        if (few == 0) return after == before;
-        return after.descriptors <= before.descriptors + few && after.threads <= before.threads + few &&
-               after.processes <= before.processes + few && after.zombies == 0;
+        if (few == Idle{}) return after == before;
+        return after.descriptors <= before.descriptors + few.descriptors &&
+               after.threads <= before.threads + few.threads && after.processes <= before.processes + few.processes &&
+               after.zombies == 0;
     };
     for (int i = 0; i < 10; ++i) {
         if (eventually(given_back, milliseconds(1000))) return;
         Client(server.endpoint()).expect_echo("one more\n"); // see the header
     }
     if (after.zombies > 0) throw Failed{did, "no zombie: a child that has ended is waited for", to_string(after)};
-    throw Failed{did, to_string(before) + (few == 0 ? ", as before" : ", as before, or a few more"), to_string(after)};
+    throw Failed{did, to_string(before) + (few == Idle{} ? ", as before" : ", as before, or a few more"),
+                 to_string(after)};
 }
 
 void expect_no_spin(pid_t server, const std::string& situation, milliseconds look, int percent) {

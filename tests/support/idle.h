@@ -46,11 +46,11 @@ Idle idle(pid_t server);
 /// Throws Failed when it has ended; with the last that it said.
 void expect_running(RunningServer& server);
 
-/// Throws Failed unless it comes to have what it had before, or at most `few` more of anything but zombies. Let nobody
+/// Throws Failed unless it comes to have what it had before, or at most `few` more, but no zombie. Let nobody
 /// be connected: another client may come, because a child that ends between its parent's waitpid and accept stays a
 /// zombie until then.
 void expect_given_back(const RunningServer& server, const Idle& before, const std::string& did = "left",
-                       std::size_t few = 0);
+                       const Idle& few = {});
 
 /// Throws Failed when it works though there is nothing to do in this situation: when it uses more of a CPU than
 /// `percent` while it is looked at, and does so each time of three. (It may have had to finish something at the first.)

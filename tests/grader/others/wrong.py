@@ -191,12 +191,12 @@ serve = globals().get(fault, good)
 serve = serve if callable(serve) else good
 
 
-def serve_quietly(client):
+def serve_quietly(client, number):
     try:
         serve(client)
     except OSError:
         pass
-    if fault == "leaks" or fault == "leaks_every_tenth" and served % 10 == 0:
+    if fault == "leaks" or fault == "leaks_every_tenth" and number % 10 == 0:
         kept.append(client)
     else:
         client.close()
@@ -236,7 +236,7 @@ while True:
     if fault == "short_backlog":
         time.sleep(0.01)
     if one_at_a_time:
-        serve_quietly(accepted)
+        serve_quietly(accepted, served)
     else:
-        threading.Thread(target=serve_quietly, args=(accepted,), daemon=True).start()
+        threading.Thread(target=serve_quietly, args=(accepted, served), daemon=True).start()
         accepted = None
