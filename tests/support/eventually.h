@@ -20,7 +20,8 @@ inline Clock::time_point time_is_up_at = Clock::time_point::max();
 /// Throws Failed when it must be done by now.
 inline void expect_time_left() {
     if (Clock::now() < time_is_up_at) return;
-    throw Failed{"went on until the time for this was over", "that it is done by then", "it was not done, and was stopped"};
+    throw Failed{"went on until the time for this was over", "that it is done by then",
+                 "it was not done, and was stopped"};
 }
 
 inline void pause_a_millisecond() {
