@@ -21,7 +21,7 @@ field() { sed -n "/^--- /q; s/^$1: //p" "$2"; }
 first_failure() { # server, level
     "$check" "$1 {port}" "$2" >"$1.$2" 2>&1 &
     local grader=$!
-    until grep -q 'HINTS=1 gives' "$1.$2" || ! kill -0 $grader 2>/dev/null; do sleep 0.1; done
+    until grep -qs 'HINTS=1 gives' "$1.$2" || ! kill -0 $grader 2>/dev/null; do sleep 0.1; done
     kill $grader 2>/dev/null
     wait $grader 2>/dev/null
     sed -n '/^FAIL  /,/HINTS=1 gives/p' "$1.$2"
