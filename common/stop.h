@@ -1,5 +1,5 @@
 // Stopping, so that no signal is missed and no answer is lost. Introduced by chapter 01. A first reading can skip this
-// file: all it has to know is that `stopping` becomes true after SIGINT or SIGTERM, and that no call blocks then.
+// file: all it has to know is that after SIGINT or SIGTERM `stopping` is true and no call waits for a client.
 // 01-blocking-server/stopping.md tells why it is as it is.
 #pragma once
 
