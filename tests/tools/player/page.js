@@ -3,7 +3,7 @@ const data = JSON.parse(document.getElementById('data').textContent);
 const runs = data.runs;
 const pairs = runs.length > 1 ? rows(runs[0], runs[1]) : runs[0].steps.map((_, i) => [i]);
 const start = runs.length > 1 ? firstDifference(runs[0], runs[1]) : 0;
-const view = { at: start, predict: false, asking: null, verdict: '', frame: -1, timer: null };
+const view = { at: Math.max(start, 0), predict: false, asking: null, verdict: '', frame: -1, timer: null };
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (c) => '&#' + c.charCodeAt(0) + ';');
 const commas = (number) => number.toLocaleString('en-US');
@@ -214,7 +214,7 @@ function draw() {
   const order = runs[0].chapter.startsWith('06') ? ' · the order of the threads is one of several possible ones' : '';
   const views = runs.map((run, side) => `<div class="run">${many ? `<h1>${escape(titles[side])}</h1>` : ''}<div class="says" aria-live="polite">${view.asking ? ask(view.asking) : sentence(run, shown[side])}</div>${panels(run, shown[side])}</div>`);
   const step = runs[0].steps[shown[0]];
-  document.getElementById('main').innerHTML = `<header><h1>${escape(many ? data.name : titles[0])}</h1><span>${escape(step.part)}${order}</span><span class="count">step ${view.at + 1} of ${pairs.length}${many && view.at === start ? ' · here the two part' : ''}</span></header>
+  document.getElementById('main').innerHTML = `<header><h1>${escape(many ? data.name : titles[0])}</h1><span>${escape(step.part)}${order}</span><span class="count">step ${view.at + 1} of ${pairs.length}${many && view.at === start ? ' · here the two part' : ''}${start < 0 ? ' · in this scene both do the same' : ''}</span></header>
 <div class="runs${many ? ' two' : ''}">${views.join('')}</div>${nav()}`;
   document.title = `${many ? data.name : titles[0]}, step ${view.at + 1}`;
 }
@@ -311,4 +311,4 @@ for (const run of runs) {
     }
   });
 }
-go(location.hash ? Number(location.hash.slice(1)) - 1 : start, true);
+go(location.hash ? Number(location.hash.slice(1)) - 1 : view.at, true);

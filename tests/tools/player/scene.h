@@ -27,7 +27,7 @@ struct Action {
     char client;
     Do what;
     std::size_t bytes = 0;
-    bool server_thinks = false; ///< the server comes to rest in --think
+    std::size_t thinking = 0; ///< so many threads then sleep in --think
 };
 
 struct Part {

@@ -66,18 +66,28 @@ function rows(one, other) {
   return pairs.map((pair) => pair.map((step) => Math.max(step, 0)));
 }
 
-/// The first row in which the two do not do the same. Runs of two chapters make other calls from the start: of these,
-/// the first row in which their clients have not got the same.
+/// What each thread does in each segment, in its own order: which thread is first is nobody's fault.
+function doings(run) {
+  const count = {};
+  return run.steps.map((step, n) => {
+    const whose = step.segment + ' ' + kind(run, n).replace(/: .*/, '').replace(/worker \d/, 'worker');
+    count[whose] = (count[whose] || 0) + 1;
+    return [whose + ' ' + count[whose], kind(run, n).replace(/worker \d/, 'worker')];
+  });
+}
+
+/// The first row in which the two do not do the same, -1 when there is none. Runs of two chapters make other calls from
+/// the start: of these, the first row in which their clients have not got the same.
 function firstDifference(one, other) {
   const pairs = rows(one, other);
-  const same = one.chapter === other.chapter;
-  const differ = ([a, b], i) => {
-    if (same) return kind(one, a) !== kind(other, b);
-    if (i + 1 < pairs.length && one.steps[pairs[i + 1][0]].segment === one.steps[a].segment) return false;
-    return copy(Object.values(state(one, a).clients).map((client) => client.got)) !==
-      copy(Object.values(state(other, b).clients).map((client) => client.got));
-  };
-  return Math.max(0, pairs.findIndex(differ));
+  if (one.chapter === other.chapter) {
+    const [mine, its] = [doings(one), doings(other)];
+    const [mineBy, itsBy] = [Object.fromEntries(mine), Object.fromEntries(its)];
+    return pairs.findIndex(([a, b]) => itsBy[mine[a][0]] !== mine[a][1] || mineBy[its[b][0]] !== its[b][1]);
+  }
+  const got = (run, n) => copy(Object.values(state(run, n).clients).map((client) => client.got));
+  const isLast = (i) => i + 1 === pairs.length || one.steps[pairs[i + 1][0]].segment !== one.steps[pairs[i][0]].segment;
+  return pairs.findIndex(([a, b], i) => isLast(i) && got(one, a) !== got(other, b));
 }
 
 /// The next step after n in which something changes for this client; n when there is none.

@@ -421,6 +421,12 @@ Words words_for(const Segment& segment, const Json& before) {
     const std::string done = bytes(static_cast<long>(segment.done));
     switch (segment.action.what) {
     case Do::connects:
+        if (!segment.failed.empty()) {
+            return {who + " tries to connect",
+                    "The server's kernel takes no more connections, so " + who + " waits.",
+                    "S3",
+                    {}};
+        }
         return {who + " connects",
                 text("The kernel completes the connection by itself and puts ", who,
                      " into the listen queue. No program has done anything for that."),
@@ -429,7 +435,8 @@ Words words_for(const Segment& segment, const Json& before) {
                          {who + " is refused", "connect waits for accept"}, "it succeeds: the kernel queues it",
                          "The kernel completes connections without the program, as long as the queue has room.")};
     case Do::sends:
-        if (!segment.failed.empty()) return {who + " wants to send", segment.failed + ".", "", {}};
+        if (!segment.failed.empty())
+            return {who + " wants to send", "It cannot: its connection is broken or not there.", "", {}};
         return {who + " sends " + done,
                 segment.done < segment.action.bytes
                     ? text(who, " wants to send ", bytes(static_cast<long>(segment.action.bytes)),
