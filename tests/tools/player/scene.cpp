@@ -20,11 +20,11 @@ namespace {
 const char* const traced_calls = "trace=%network,?read,?write,?close,/select,/epoll,/fork,/clone,?wait4,"
                                  "?clock_nanosleep,?futex,?fcntl,?exit_group";
 
-/// Connections of a client that will not read: small enough that 150,000 bytes do not fit into them.
+/// Connections of a client that will not read: small enough that 130,000 bytes do not fit into them.
 constexpr int small_buffer = 8 * 1024;
 constexpr int small_segment = 500;
 constexpr int send_room = 200 * 1024; // with small segments its own kernel would take no more than a half of it
-constexpr std::size_t much = 150000;
+constexpr std::size_t much = 130000;
 /// So many times a thread goes to sleep and wakes up: what an action causes is far below it, and a loop that never
 /// rests comes there soon.
 constexpr std::size_t too_often = 600;
