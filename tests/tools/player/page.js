@@ -52,19 +52,20 @@ function buffer(run, name, path, part, label, before, now) {
   const amount = now.conns[name][path][part];
   const largest = Math.max(1, ...run.steps.map((_, i) => i).map((i) => run.most[name + path + part]));
   const width = amount === 0 ? 0 : Math.max(3, Math.round(100 * amount / largest));
-  const full = part === 1 && now.conns[name][path][0] > 0 ? ' · no more room' : '';
+  const full = part === 1 && now.conns[name][path][0] > 0 ? ' · full' : '';
   const old = before.conns && before.conns[name] ? before.conns[name][path][part] : 0;
   return `<div class="buffer ${name}${mark(old !== amount)}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${label}${full}</small></span></div>`;
 }
 
-function connection(run, name, before, now) {
+function connection(run, n, name, before, now) {
   const conn = now.conns[name];
   const client = now.clients[name];
   const inProgram = conn.hand > 0 ? commas(conn.hand) + (conn.unsent ? ' unsent' : ' read, not answered') : '0';
+  const guess = (split) => (split[0] > 0 && !run.steps[n].checked ? ' <i class="inferred" title="How many bytes there are in the two buffers together follows from the calls. How they are split was read from the kernel at the next checkpoint.">split inferred</i>' : '');
   const owner = conn.owner ? row('owner of ' + name, chips([escape(conn.owner)], changed(before, now, 'conns', name, 'owner')), 'From the calls. Only whether it is armed is in a file of the kernel.') : '';
-  return `<div class="conn"><div>${clientTag(name)} <span class="dim">to the server</span></div>
+  return `<div class="conn"><div>${clientTag(name)} <span class="dim">to the server</span>${guess(conn.upSplit)}</div>
 <div class="pair">${buffer(run, name, 'upSplit', 0, `${name}'s send buffer`, before, now)}<b>→</b>${buffer(run, name, 'upSplit', 1, 'server’s receive buffer', before, now)}</div>
-<div class="dim">back to ${name}</div>
+<div class="dim">back to ${name}${guess(conn.downSplit)}</div>
 <div class="pair">${buffer(run, name, 'downSplit', 0, 'server’s send buffer', before, now)}<b>→</b>${buffer(run, name, 'downSplit', 1, `${name}'s receive buffer`, before, now)}</div>
 ${row('in the program', `<span class="chip${mark(changed(before, now, 'conns', name, 'hand'))}">${inProgram}</span>`, 'From what read and write returned.')}${owner}
 ${client && client.sent > 0 ? `<p class="sum dim">sent ${commas(client.sent)} = in buffers ${commas(conn.up + conn.down)} + in the program ${commas(conn.hand)} + received ${commas(client.got)}</p>` : ''}</div>`;
@@ -80,12 +81,13 @@ function kernel(run, n, before, now) {
   }
   if (now.epoll) {
     const list = Object.entries(now.epoll.list).map(([fd, one]) => `${fd} ${clientTag(one.name)} ${escape(one.events)}${one.armed ? '' : ' · disarmed'}`);
-    html += row('epoll’s interest list', chips(list, changed(before, now, 'epoll', 'list')));
+    const isNew = Object.keys(now.epoll.list).map((fd) => changed(before, now, 'epoll', 'list', fd));
+    html += row('epoll’s interest list', list.length === 0 ? chips([], false) : list.map((one, i) => chips([one], isNew[i])).join(' '));
     html += row('epoll_wait returned', now.epoll.waits ? '<span class="chip">not yet: it sleeps</span>' : chips(now.epoll.returned.map(([fd, events, name]) => `${fd} ${clientTag(name)} ${escape(events)}`), changed(before, now, 'epoll', 'returned')));
     const ready = Object.entries(now.epoll.list).filter(([, one]) => one.armed && isReady(now, one)).map(([fd, one]) => `${fd} ${clientTag(one.name)}`);
     html += row('ready now', chips(ready, false), 'From the buffers. The kernel shows its ready list in no file.');
   }
-  return html + Object.keys(now.conns).map((name) => connection(run, name, before, now)).join('');
+  return html + Object.keys(now.conns).map((name) => connection(run, n, name, before, now)).join('');
 }
 
 /// What epoll would report for it. Of room to write, only that the buffer is empty is certain.
@@ -112,7 +114,7 @@ function thread(run, n, id, before, now) {
   const acts = run.steps[n].who === id;
   const nicer = { clock_nanosleep: 'sleeps: <b>a slow request</b>', futex: 'sleeps: <b>its queue is empty</b>' };
   const does = one.waits ? nicer[one.call] || `sleeps in <b>${escape(one.call)}</b>` : acts ? `<b>runs</b>` : 'runs on, or is about to';
-  return `<div class="row${mark(acts || changed(before, now, 'threads', id))}"><span class="name">${one.waits ? '☾' : '▶'} ${escape(one.name)}</span> ${does} <span class="dim">${place(run, n, id)}</span></div>`;
+  return `<div class="row${mark(acts || changed(before, now, 'threads', id))}"><span class="name">${one.waits ? '☾' : '▶'} ${escape(one.name)}</span> ${does} <span class="dim">${one.waits && one.call === 'futex' ? '' : place(run, n, id)}</span></div>`;
 }
 
 function program(run, n, before, now) {

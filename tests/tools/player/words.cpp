@@ -441,9 +441,8 @@ Words words_for(const Segment& segment, const Json& before) {
                 segment.done < segment.action.bytes
                     ? text(who, " wants to send ", bytes(static_cast<long>(segment.action.bytes)),
                            ", and its kernel takes ", done, " of them.")
-                    : text("The bytes go through ", who,
-                           "'s kernel into the server's receive buffer. The server's program "
-                           "has not seen them yet."),
+                    : text(who, "'s kernel takes them all. As far as there is room, they are in the server's receive "
+                                "buffer now. The server's program has not seen them yet."),
                 "",
                 {}};
     case Do::reads:
