@@ -156,7 +156,7 @@ function timeline(run, n) {
     if (step.part === part) return;
     part = step.part;
     const x = left + i * unit;
-    svg += `<path class="part" d="M${x} 2V${26 + high * (names.length + ids.length)}"/><text class="parts" x="${x + 4}" y="13">${escape(part)}</text>`;
+    svg += `<path class="part" d="M${x} 2V${26 + high * (names.length + ids.length)}"/><text class="parts" x="${x + 4}" y="13">${escape(run.steps.filter((other) => other.part === part).length * unit > 6.5 * part.length ? part : '…')}</text>`;
   });
   [...names, ...ids].forEach((id, lane) => {
     svg += `<text x="0" y="${33 + lane * high}">${escape(lane < names.length ? id : nameOf(id))}</text>`;

@@ -230,7 +230,7 @@ Scene scene_of(const std::string& chapter) {
                                             {0, Do::watches},
                                             {'A', Do::reads},
                                             {'B', Do::reads}}),
-                 part("A does not read", {{'A', Do::sends, much, 1}, {0, Do::watches}}),
+                 part("A does not read", {{'A', Do::sends, much + 20000, 1}, {0, Do::watches}}),
                  part("A reads at last", {{'A', Do::reads, much}}), part("A leaves", {{'A', Do::leaves}})}};
     }
     return {{}, two_clients({{'A', Do::reads, much}, {'B', Do::reads}})};
