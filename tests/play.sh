@@ -14,6 +14,7 @@
 #                                 it is not just dead
 #     What: ...                   the mistake in words
 #     Why: ...                    what happens, step by step, and why the real code is right
+#     Player: yes                 two recordings, of the right and of the broken server, part where the mistake is
 #     Wild: ...                   well-known software that had this bug; there may be several, or none
 # Why and Wild may go on in the next lines, which then begin with spaces.
 

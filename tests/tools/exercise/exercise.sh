@@ -142,6 +142,8 @@ play_exercise() {
     field Why "$patch" | wrap 80
     wild=$(field Wild "$patch" | wrap 80)
     [ -z "$wild" ] || printf '\nSoftware that had this bug:\n%s\n' "$wild"
+    [ -z "$(field Player "$patch")" ] || printf '\nTo see it call by call, beside the right server: %s\n' \
+        "make player CHAPTER=$chapter BREAKAGE=$(basename "$patch" .patch)"
     printf '\nYour own files are as they were. The broken server is %s, if you want to try it.\n' "$server"
     finished=yes
     mark_done
