@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "tests/cases/case.h"
+#include "tests/support/idle.h"
 #include "tests/support/sockets.h"
 
 namespace {
@@ -107,6 +108,9 @@ void ends_at_sigterm(Subject& subject) {
         Client client = subject.connect();
         client.expect_echo("hello\n");
         if (!connected) client.close();
+        // A signal that comes just before a server begins to wait is missed by many. That is another lesson.
+        Rest rest(server.pid());
+        static_cast<void>(eventually([&] { return rest.has_lasted(milliseconds(30)); }, milliseconds(300)));
         server.process().signal(SIGTERM);
         const auto ended = server.process().wait(std::max(limit, subject.patience()));
         const std::string did = text("the server got SIGTERM with ", connected ? "a silent client" : "no client");

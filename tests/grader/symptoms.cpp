@@ -142,7 +142,7 @@ void look_for_symptoms(const Subject& subject) {
 }
 
 std::string hint_by_symptom(const Failed& failed, const std::optional<Ended>& ended) {
-    if (ended) return hint_at_end(*ended);
+    if (ended) return says(failed.did, {"SIGTERM", "was killed"}) ? "" : hint_at_end(*ended); // or we have ended it
     if (says(failed.got, {"was not done", "more are coming"})) {
         return "The server was still busy with this when the time for it was over; a right one needs a few seconds at "
                "most. Does it sleep before it answers, or send and send without an end?";
