@@ -9,7 +9,8 @@ chapters=(01 02 03 04 05 06)
 conditions=(bad_wire lossy_wire twice_and_changed small_packets tiny_packets silence down_and_up cut_for_good)
 
 bad_wire() { mtu 576; wire delay=30 jitter=20 loss=2 overtakes=10; play 100000; did lost 'out of order'; }
-lossy_wire() { wire delay=5 loss=15; play 50000; did lost; }
+# Here and there a packet is lost eight times in a row, and its sender waits twice as long each time.
+lossy_wire() { wire delay=5 loss=15; play 20000; did lost; }
 twice_and_changed() { wire delay=5 jitter=2 twice=5 changed=2; play 200000; did twice changed; }
 small_packets() { mtu 296; play 200000; did frames; }
 tiny_packets() { mtu 68; play 50000; did frames; } # the least that IPv4 allows
@@ -96,7 +97,7 @@ play() { # BYTES [MEANWHILE]
     mkfifo "$scratch/go"
     for chapter in "${chapters[@]}"; do
         start_counted "$chapter"
-        on_client tests/tools/network/clients.py 192.0.2.2 "90$chapter" $((chapter == 1 ? 3 : 20)) "$1" 60 \
+        on_client tests/tools/network/clients.py 192.0.2.2 "90$chapter" $((chapter == 1 ? 3 : 20)) "$1" 200 \
             > "$scratch/$chapter.clients" < "$scratch/go" &
         clients[$chapter]=$!
     done
