@@ -14,8 +14,8 @@
 #include "tests/support/strace_reader.h"
 
 /// The calls of a server, of all its threads and processes, in the order in which they began. It was started; then
-/// three clients arrived at the same time, and each sent a line and left when it had it back; a fourth sent until it was stuck, and
-/// only then read; then it left, and the server got SIGTERM.
+/// three clients arrived at the same time, and each sent a line and left when it had it back; a fourth sent until it
+/// was stuck, and only then read; then it left, and the server got SIGTERM.
 struct Record {
     std::vector<TraceEvent> calls;
     std::vector<std::uint16_t> clients; ///< the ports of the four, in the order in which they came

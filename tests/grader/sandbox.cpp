@@ -28,7 +28,7 @@ namespace {
 Fd signals;            // those that end the grader arrive here
 std::vector<Fd> makes; // every make above us: readable when it has ended
 sigset_t as_we_came;   // the signals that were blocked when the grader was started
-unsigned long namespaces_allowed = 0;
+int namespaces_allowed = 0;
 
 /// Kills all descendants of the grader. One may start another meanwhile, so it looks until none is left.
 void kill_all() {
@@ -69,12 +69,13 @@ bool write_file(const char* path, const std::string& content) {
 }
 
 /// fork, with namespaces: see clone(2). -1 where they are not allowed.
-pid_t fork_into(unsigned long namespaces) {
-    return static_cast<pid_t>(syscall(SYS_clone, namespaces | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+pid_t fork_into(int namespaces) {
+    return static_cast<pid_t>(
+        syscall(SYS_clone, static_cast<unsigned long>(namespaces | SIGCHLD), nullptr, nullptr, nullptr, nullptr));
 }
 
 /// In the child, the first process of its PID namespace: lets /proc show that one, and not the processes outside.
-bool settle(unsigned long namespaces, const std::string& user, const std::string& group) {
+bool settle(int namespaces, const std::string& user, const std::string& group) {
     if ((namespaces & CLONE_NEWUSER) != 0) { // be the same user in there
         if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", user) ||
             !write_file("/proc/self/gid_map", group)) {
@@ -87,7 +88,7 @@ bool settle(unsigned long namespaces, const std::string& user, const std::string
 
 /// Forks a child with a PID namespace of its own, if `namespaces` says so; an ordinary user needs a user namespace for
 /// it.
-pid_t fork_settled(unsigned long namespaces) {
+pid_t fork_settled(int namespaces) {
     const std::string user = text(geteuid(), " ", geteuid(), " 1"), group = text(getegid(), " ", getegid(), " 1");
     const pid_t child = namespaces == 0 ? fork() : fork_into(namespaces);
     if (child == 0 && namespaces != 0 && !settle(namespaces, user, group)) _exit(1);
@@ -95,8 +96,8 @@ pid_t fork_settled(unsigned long namespaces) {
 }
 
 /// The namespaces that this machine allows us, tried once. 0 where there are none.
-unsigned long find_namespaces() {
-    for (const unsigned long namespaces : {CLONE_NEWPID | CLONE_NEWNS, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUSER}) {
+int find_namespaces() {
+    for (const int namespaces : {CLONE_NEWPID | CLONE_NEWNS, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUSER}) {
         const pid_t child = fork_settled(namespaces);
         if (child == 0) _exit(0);
         int status = 1;
