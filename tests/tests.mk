@@ -107,7 +107,7 @@ new-server:
 .PHONY: test-grader
 test-grader:
 	@tests/need.sh socat python3 patch libevent-dev libuv1-dev libboost-dev
-	@$(MAKE) --no-print-directory SANITIZE= 05 06 build/tests/check build/grader/servers \
+	@$(MAKE) --no-print-directory SANITIZE= 01 05 06 build/tests/check build/grader/servers \
 	    $(addprefix build/bench/peers/,libevent_echo libuv_echo asio_echo)
 	@tests/grader/grader_tests.sh build
 	@tests/grader/path_tests.sh build
