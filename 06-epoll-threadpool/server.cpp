@@ -227,7 +227,7 @@ int main(int argc, char* argv[]) {
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl"); // T6
         server.start_workers(readers, writers);
         // Main does not interrupt a worker that is answering, sched(7). So one epoll_wait finds many events instead of
-        // one, and main wakes workers less often. Measured: a sixth less CPU per message.
+        // one, and main wakes workers less often. Measured: 6 to 16 percent less CPU per message.
         const sched_param no_priority{};
         sched_setscheduler(0, SCHED_BATCH, &no_priority);
         stop_on_signals(server.listener.get());
