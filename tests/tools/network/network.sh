@@ -47,7 +47,8 @@ cut_for_good() {
     local started=$SECONDS
     for chapter in "${chapters[@]}"; do
         until [ "$(connections "$chapter")" = 0 ] || [ $((SECONDS - started)) -gt 150 ]; do sleep 0.2; done
-        verdict "$chapter" "after $((SECONDS - started)) s nothing is left of its clients" ""
+        verdict "$chapter" "after $((SECONDS - started)) s nothing is left of its clients" \
+            "$(connections "$chapter" | sed 's/^0$//; s/.$/& connections are left./')"
     done
     did lost
 }
@@ -123,7 +124,7 @@ fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 run() { # CONDITION; in a world of its own
-    tests/tools/network/hosts.sh "$0" "$1" 2>&1 || echo "FAILED   $1: exit status $?"
+    timeout 400 tests/tools/network/hosts.sh "$0" "$1" 2>&1 || echo "FAILED   $1: exit status $?"
 }
 why_not=$(tests/tools/network/hosts.sh /dev/null 2>&1) || { echo "skipped  make network: $why_not"; echo "0 passed, 0 failed, 1 skipped"; exit; }
 # cut_for_good takes two minutes in which hardly anything happens. So it goes on beside the others.
