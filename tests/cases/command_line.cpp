@@ -122,6 +122,9 @@ void closed_descriptors(Subject& subject) {
                             }
                         },
                         true});
+        const auto expect_alive = [&](milliseconds moment) {
+            if (const auto ended = server.wait(moment)) throw Failed{did, "a server that serves", to_string(*ended)};
+        };
         std::string back;
         const auto connected = [&] {
             try {
@@ -131,7 +134,9 @@ void closed_descriptors(Subject& subject) {
                 back = client.receive_all();
                 return true;
             } catch (const Failed& failed) {
-                if (failed.got != std::strerror(ECONNREFUSED)) throw;
+                const bool refused = failed.got == std::strerror(ECONNREFUSED); // it does not listen yet, or has gone
+                expect_alive(milliseconds(refused ? 0 : 200)); // a client sees a reset before the server is gone
+                if (!refused) throw;
                 return false;
             }
         };
