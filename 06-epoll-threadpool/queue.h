@@ -1,46 +1,48 @@
 // A queue between threads. Introduced by chapter 06.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <new>
 
-/// First in, first out, between any number of threads that push and that pop. It does not own the items.
-///
-/// Waking a thread costs as much as serving a client, so no more threads are woken than have something to do: `push`
-/// wakes one if the queue was empty, and a thread that was woken and leaves something behind wakes the next one.
+/// First in, first out, between any number of threads that push and that pop. It does not own the items. `push` wakes
+/// nobody: waking a thread costs as much as serving a client, so push all there is first, and then call `wake` once.
 template <typename T>
 class Queue {
   public:
     /// Appends `item`. False when there is no memory for that.
     [[nodiscard]] bool push(T& item) {
-        std::unique_lock lock(mutex_);
-        const bool was_empty = items_.empty();
+        const std::lock_guard lock(mutex_);
         try {
             items_.push_back(&item);
         } catch (const std::bad_alloc&) {
             return false;
         }
-        lock.unlock();
-        if (was_empty) not_empty_.notify_one();
         return true;
+    }
+
+    /// Wakes a thread for each item, as far as there are threads that wait.
+    void wake() {
+        std::unique_lock lock(mutex_);
+        std::size_t count = std::min(items_.size(), waiting_);
+        waiting_ -= count;
+        lock.unlock(); // or the woken threads would wait for it
+        for (; count > 0; --count) not_empty_.notify_one();
     }
 
     /// Waits for the first item and takes it. Null when the queue has been closed.
     T* pop() {
         std::unique_lock lock(mutex_);
-        bool woken = false;
         while (items_.empty() && !closed_) {
+            ++waiting_;
             not_empty_.wait(lock);
-            woken = true;
         }
         if (closed_) return nullptr;
         T* const item = items_.front();
         items_.pop_front();
-        const bool wake_next = woken && !items_.empty();
-        lock.unlock();
-        if (wake_next) not_empty_.notify_one();
         return item;
     }
 
@@ -52,8 +54,9 @@ class Queue {
     }
 
   private:
-    std::mutex mutex_; // guards the two below
+    std::mutex mutex_; // guards the three below
     std::deque<T*> items_;
+    std::size_t waiting_ = 0; // threads that wait and that `wake` has not counted yet
     bool closed_ = false;
     std::condition_variable not_empty_;
 };

@@ -91,6 +91,7 @@ TEST_CASE("Queue: a thread is woken for each item, also while the others are bus
         }
         for (int round = 0; round < 2000; ++round) {
             push(queue, {&one, &two, &three});
+            queue.wake();
             all_are_taken.arrive_and_wait();
         }
         queue.close();
@@ -144,6 +145,7 @@ TEST_CASE("Queue: between many threads nothing is lost, doubled, or overtaken by
             threads.emplace_back([&queue, &items, producer] {
                 for (int i = 0; i < each; ++i) {
                     push(queue, {&items[static_cast<std::size_t>(producer * each + i)]});
+                    if (i % 3 == 0 || i == each - 1) queue.wake(); // a round of three, and the last one
                 }
             });
         }
