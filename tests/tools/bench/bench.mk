@@ -31,7 +31,7 @@ $(BENCH)/bench: $(call bench_objects,bench subject machine) $(BENCH_PARTS)
 $(BENCH)/check: $(call bench_objects,check subject) $(BENCH_PARTS)
 $(BENCH)/sweep: $(call bench_objects,sweep subject machine) $(BENCH_PARTS)
 
-# The unit tests of the load generator are with the others.
+# What its unit tests need.
 $(UNIT_TESTS): $(call bench_objects,load statistics)
 
 ### make bench            measure the six beside libevent, libuv, Boost.Asio and io_uring (three minutes);

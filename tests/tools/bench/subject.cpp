@@ -10,7 +10,7 @@
 
 #include "tests/support/strace_reader.h"
 #include "tests/support/straced.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/tools/temporary_folder.h"
 
 std::vector<Subject> subjects(std::vector<std::string>& skipped) {
     constexpr std::size_t with_select = FD_SETSIZE - 4; // stdin, stdout, stderr and the listener have the others

@@ -9,7 +9,7 @@
 
 #include "common/fd.h"
 #include "tests/support/process.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/tools/temporary_folder.h"
 
 /// Where the commands of a page run: a fresh copy of the project, a folder of its own in the place of /tmp, and free
 /// ports in the place of those that the page uses.
