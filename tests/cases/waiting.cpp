@@ -44,13 +44,20 @@ void never_reading_client(Subject& subject) {
     expect_served(subject, text("one client has sent ", sent, " bytes and reads none"));
 }
 
-/// The server is stopped (SIGSTOP) while they come. It stands for one that is busy just then.
-void five_at_once(Subject& subject) {
-    RunningServer& server = subject.start();
+/// The server is stopped (SIGSTOP) while they come and send their lines. It stands for one that is busy just then, and
+/// that finds all of them when it looks next.
+Crowd crowd_beside_a_stopped_server(Subject& subject, std::size_t size) {
+    RunningServer& server = subject.server();
     server.process().signal(SIGSTOP);
     wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
-    Crowd crowd(subject.endpoint(), 5);
+    Crowd crowd(subject.endpoint(), size);
     server.process().signal(SIGCONT);
+    return crowd;
+}
+
+void five_at_once(Subject& subject) {
+    subject.start();
+    Crowd crowd = crowd_beside_a_stopped_server(subject, 5);
     try {
         crowd.serve_and_leave();
     } catch (const Failed& failed) {
@@ -62,11 +69,9 @@ void five_at_once(Subject& subject) {
 constexpr milliseconds slow(600);
 
 /// Throws Failed unless 4 requests, each of which takes so long, are worked on at the same time.
-void expect_four_at_once(Subject& subject) {
-    const auto start = Clock::now();
-    Crowd crowd(subject.endpoint(), 4);
+void expect_four_at_once(const Subject& subject, Crowd crowd) {
     const std::size_t served = crowd.wait_for_lines(subject.patience());
-    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    const auto took = std::chrono::duration_cast<milliseconds>(crowd.time_of_all());
     const std::string did = "4 clients sent, at the same time, a request that takes 600 ms";
     expect(served == 4, did, "an answer for each", text("answers for ", served));
     expect(took >= slow, did, "that it takes 600 ms", text("all answers after ", took.count(), " ms"));
@@ -77,7 +82,7 @@ void expect_four_at_once(Subject& subject) {
 /// Only a server that can be told to be slow shows what a slow request does to the others.
 void slow_request(Subject& subject) {
     if (subject.start_thinking(slow)) {
-        expect_four_at_once(subject);
+        expect_four_at_once(subject, Crowd(subject.endpoint(), 4));
         return;
     }
     subject.start();
@@ -91,16 +96,17 @@ void slow_request(Subject& subject) {
                   "answer, for so many milliseconds, let it take the option --think and say SERVER='... --think 0'"};
 }
 
-/// strace delays what the worker threads do: to wake, so that all requests are in the queue before the first one looks;
-/// and to let go of a client, so that it asks again before that.
+/// First all requests are there at one look. Then strace delays what the worker threads do: to wake, and to let go of a
+/// client, so that it asks again before that.
 void slow_workers(Subject& subject) {
     std::vector<pid_t> workers = threads_of(subject.start({"--think", std::to_string(slow.count())}).pid());
     workers.erase(workers.begin()); // the main thread
+    expect_four_at_once(subject, crowd_beside_a_stopped_server(subject, 4));
     std::vector<std::string> options{"-qq", "-e", "trace=futex,epoll_ctl", "-e",
                                      "inject=futex,epoll_ctl:delay_exit=50000"};
     for (const pid_t worker : workers) options.insert(options.end(), {"-p", std::to_string(worker)});
     const AttachedStrace strace(options, workers);
-    expect_four_at_once(subject);
+    expect_four_at_once(subject, Crowd(subject.endpoint(), 4));
     Client client = subject.connect();
     client.expect_echo("a question\n");
     client.expect_echo("and another\n");
