@@ -130,6 +130,7 @@ class Reader {
     Seconds latest_ = 0;
     std::vector<TraceEvent> events_;
     std::map<pid_t, Begun> begun_;
+    std::size_t finished_ = 0; // the event of the latest line that ends one: its stack follows
 };
 
 void Reader::refuse(const std::string& why) const {
@@ -155,6 +156,7 @@ void Reader::read(const std::string& line) {
     ++number_;
     line_ = line;
     if (line.empty() || line.starts_with("strace: ")) return; // "strace: Process 24305 attached"
+    if (line.starts_with(" > ") && finished_ < events_.size()) return events_[finished_].stack.push_back(line);
     Scanner scanner(line);
     const Moment moment = read_moment(scanner);
     latest_ = std::max(latest_, moment.time);
@@ -164,6 +166,7 @@ void Reader::read(const std::string& line) {
     for (const char* cut : {" <unfinished ...>", " <detached ...>"}) {
         if (scanner.rest().ends_with(cut)) return begin_call(moment, scanner.rest(), cut);
     }
+    finished_ = events_.size();
     events_.push_back({TraceEvent::Kind::call, moment.thread, moment.time, moment.time, "", {}, "", -1, ""});
     read_call(scanner.rest(), events_.back());
 }
@@ -178,6 +181,7 @@ void Reader::read_signal(const Moment& moment, std::string_view text) {
     if (!name.starts_with("SIG")) refuse("no signal in it");
     scanner.take_spaces();
     const std::string about(scanner.rest());
+    finished_ = events_.size();
     events_.push_back({TraceEvent::Kind::signal, moment.thread, moment.time, moment.time, name, {}, about, -1, ""});
 }
 
@@ -189,6 +193,7 @@ void Reader::read_exit(const Moment& moment, std::string_view text) {
         events_[begun->second.place].end = moment.time;
         begun_.erase(begun);
     }
+    finished_ = events_.size();
     events_.push_back(
         {TraceEvent::Kind::exit, moment.thread, moment.time, moment.time, std::string(text), {}, "", -1, ""});
 }
@@ -215,7 +220,8 @@ void Reader::read_resumed(const Moment& moment, Scanner scanner) {
     if (!scanner.take(" resumed>")) refuse("no call that is resumed");
     const auto begun = begun_.find(moment.thread);
     if (begun == begun_.end()) refuse("this thread has begun no call");
-    TraceEvent& event = events_[begun->second.place];
+    finished_ = begun->second.place;
+    TraceEvent& event = events_[finished_];
     if (event.name != name) refuse("this thread is in " + event.name);
     if (scanner.rest().find("<unfinished ...>") != std::string_view::npos) { // ended in the middle of it
         event.end = moment.time;

@@ -28,6 +28,7 @@ struct TraceEvent {
                         ///< signal: "{si_signo=SIGTERM, si_code=SI_USER, ...}"
     long value = -1;    ///< the number in `result`, -1 when there is none
     std::string error;  ///< "EAGAIN", "ERESTARTSYS"; empty when the call did not fail
+    std::vector<std::string> stack{}; ///< the lines of strace -k: " > /lib/libc.so.6(read+0x1a) [0xf818a]"
 
     [[nodiscard]] bool is(const std::string& call) const { return kind == Kind::call && name == call; }
     [[nodiscard]] bool is_one_of(std::initializer_list<const char*> calls) const;
@@ -49,9 +50,9 @@ struct UnreadableTrace : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Reads the output of `strace -o`, with or without -f, -ttt and -T, in the order in which calls began. Calls that had
-/// not returned when the record ends are there, too, with the result "?". A last line that does not end is left out:
-/// strace is about to write the rest of it. Throws UnreadableTrace.
+/// Reads the output of `strace -o`, with or without -f, -k, -ttt and -T, in the order in which calls began. Calls that
+/// had not returned when the record ends are there, too, with the result "?". A last line that does not end is left
+/// out: strace is about to write the rest of it. Throws UnreadableTrace.
 std::vector<TraceEvent> read_strace(const std::string& record);
 
 /// How often the call was made according to the table that `strace -c` prints, and how often of these it failed.

@@ -83,6 +83,20 @@ TEST_CASE("strace: a call that others interrupt is one event, where it began") {
     CHECK(events[3].text() == "close(4) = 0");
 }
 
+TEST_CASE("strace: the stack that -k prints belongs to the call that has returned") {
+    const auto events = read_strace("7 10.0 read(4,  <unfinished ...>\n"
+                                    "8 10.5 close(5)         = 0 <0.000010>\n"
+                                    " > /lib/libc.so.6(close+0x13) [0x13]\n"
+                                    " > /home/me/server(main+0x5c0) [0x4260]\n"
+                                    "7 11.0 <... read resumed>\"hello\\n\", 65536) = 6 <1.000000>\n"
+                                    " > /lib/libc.so.6(read+0x1a) [0x1a]\n"
+                                    "8 12.0 +++ exited with 0 +++\n");
+    REQUIRE(events.size() == 3);
+    CHECK(events[0].stack == std::vector<std::string>{" > /lib/libc.so.6(read+0x1a) [0x1a]"});
+    CHECK(events[1].stack.size() == 2);
+    CHECK(events[2].stack.empty());
+}
+
 TEST_CASE("strace: a call that never returns is there, with what is known of it") {
     const auto events = read_strace("7 10.0 read(4,  <unfinished ...>\n"
                                     "8 10.0 futex(0x7ffe, FUTEX_WAIT_PRIVATE, 0, NULL <unfinished ...>\n"

@@ -48,10 +48,8 @@ void write_page(const fs::path& path, const Json& data) {
 
 /// `scene`: that of another chapter, to play the same in both.
 Json record(const std::string& server, const std::string& scene) {
-    Json data = make_steps(chapter_of(server), play(scene_of(scene), server),
-                           fs::path(server).parent_path().parent_path() / ".");
-    data["stacks"] = strace_has_stacks();
-    return data;
+    return make_steps(chapter_of(server), play(scene_of(scene), server),
+                      fs::path(server).parent_path().parent_path() / ".");
 }
 
 void write_index(const fs::path& folder, const std::vector<std::string>& servers) {

@@ -73,18 +73,14 @@ ${client && client.sent > 0 ? `<p class="sum dim">sent ${commas(client.sent)} = 
 
 function kernel(run, n, before, now) {
   let html = row('listen queue', now.queue.length > 0 ? chips(now.queue.map(clientTag), changed(before, now, 'queue')) : `<span class="chip empty${mark(changed(before, now, 'queue'))}">empty</span>`);
-  if (now.select) {
-    const isNew = changed(before, now, 'select');
-    html += row('select asks, to read', chips(now.select.read, isNew)) + row('and to write', chips(now.select.write, isNew));
-    html += row('select returned', now.select.waits ? '<span class="chip">not yet: it sleeps</span>'
-      : chips([...now.select.gotRead.map((fd) => fd + ' to read'), ...now.select.gotWrite.map((fd) => fd + ' to write')], isNew));
-  }
+  const shown = (list) => list.map((one) => `${one.fd} ${clientTag(one.name)} ${escape(one.events)}${one.once ? ' once' : ''}${one.armed === false ? ' · disarmed' : ''}`);
+  const returned = (wait) => (wait.waits ? '<span class="chip">not yet: it sleeps</span>' : chips(shown(wait.returned), changed(before.select || before.epoll, wait, 'returned')));
+  if (now.select) html += row('select asks', chips(shown(now.select.list), changed(before, now, 'select', 'list'))) + row('select returned', returned(now.select));
   if (now.epoll) {
-    const list = Object.entries(now.epoll.list).map(([fd, one]) => `${fd} ${clientTag(one.name)} ${escape(one.events)}${one.armed ? '' : ' · disarmed'}`);
-    const isNew = Object.keys(now.epoll.list).map((fd) => changed(before, now, 'epoll', 'list', fd));
-    html += row('epoll’s interest list', list.length === 0 ? chips([], false) : list.map((one, i) => chips([one], isNew[i])).join(' '));
-    html += row('epoll_wait returned', now.epoll.waits ? '<span class="chip">not yet: it sleeps</span>' : chips(now.epoll.returned.map(([fd, events, name]) => `${fd} ${clientTag(name)} ${escape(events)}`), changed(before, now, 'epoll', 'returned')));
-    const ready = Object.entries(now.epoll.list).filter(([, one]) => one.armed && isReady(now, one)).map(([fd, one]) => `${fd} ${clientTag(one.name)}`);
+    const list = Object.entries(now.epoll.list);
+    html += row('epoll’s interest list', list.length === 0 ? chips([], false) : list.map(([fd, one]) => chips(shown([one]), changed(before, now, 'epoll', 'list', fd))).join(' '));
+    html += row('epoll_wait returned', returned(now.epoll));
+    const ready = list.filter(([, one]) => one.armed && isReady(now, one)).map(([fd, one]) => `${fd} ${clientTag(one.name)}`);
     html += row('ready now', chips(ready, false), 'From the buffers. The kernel shows its ready list in no file.');
   }
   return html + Object.keys(now.conns).map((name) => connection(run, n, name, before, now)).join('');

@@ -25,6 +25,7 @@ constexpr int small_buffer = 8 * 1024;
 constexpr int small_segment = 500;
 constexpr int send_room = 200 * 1024; // with small segments its own kernel would take no more than a half of it
 constexpr std::size_t much = 130000;
+constexpr std::size_t too_much_at_once = 60000; // for one write; a second one has room for what is left
 /// So many times a thread goes to sleep and wakes up: what an action causes is far below it, and a loop that never
 /// rests comes there soon.
 constexpr std::size_t too_often = 600;
@@ -54,25 +55,19 @@ class Player {
     }
 
     Tape play() {
-        settle(begin({0, Do::watches}, "start"));
+        play({0, Do::watches}, "start");
         for (const Part& part : scene_.parts) {
             for (const Action& action : part.actions) {
-                do {
-                    Segment& segment = begin(action, part.name);
-                    act(segment);
-                    settle(segment);
-                } while (action.what == Do::reads && action.bytes > 0 && more_to_read());
+                play(action, part.name);
+                while (action.what == Do::reads && action.bytes > 0 && more_to_read()) play(action, part.name, true);
             }
         }
         tape_.stop = now();
-        std::string record = traced_.finish();
-        std::vector<Stack> stacks = take_stacks(record, program_);
-        std::vector<TraceEvent> events = read_strace(record);
-        stacks.resize(events.size());
-        const auto is_first = [](const TraceEvent& event) { return event.is("socket"); };
-        const auto first = std::find_if(events.begin(), events.end(), is_first) - events.begin();
-        tape_.events.assign(events.begin() + first, events.end());
-        tape_.stacks.assign(stacks.begin() + first, stacks.end());
+        std::vector<TraceEvent> events = read_strace(traced_.finish());
+        const auto is_socket = [](const TraceEvent& event) { return event.is("socket"); };
+        events.erase(events.begin(), std::find_if(events.begin(), events.end(), is_socket));
+        tape_.stacks = stacks_of(events, program_);
+        tape_.events = std::move(events);
         return std::move(tape_);
     }
 
@@ -83,8 +78,10 @@ class Player {
         return words;
     }
 
-    Segment& begin(const Action& action, const std::string& part) {
-        return tape_.segments.emplace_back(Segment{action, part, now(), 0, "", {}});
+    void play(const Action& action, const std::string& part, bool again = false) {
+        Segment& segment = tape_.segments.emplace_back(Segment{action, part, now(), again});
+        act(segment);
+        settle(segment);
     }
 
     void act(Segment& segment);
@@ -125,17 +122,15 @@ void Player::act(Segment& segment) {
         if (what == Do::sends) {
             const long went = client.send_some(bytes == 6 ? "hello\n" : std::string(bytes, '.'));
             if (went < 0) segment.failed = std::strerror(errno);
-            segment.done = static_cast<std::size_t>(std::max(0L, went));
+            segment.done = std::max(0L, went);
         } else if (what == Do::reads) {
             // Once, and exactly what is there: what its kernel gets while the program reads is left for the next time.
             std::string buffer(client_end(client).receive_queue, '\0');
             const ssize_t count = recv(client.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
             if (count < 0) segment.failed = "nothing is there";
-            segment.done = static_cast<std::size_t>(std::max<ssize_t>(0, count));
-        } else if (what == Do::ends) {
-            client.finish_sending();
+            segment.done = std::max<ssize_t>(0, count);
         } else {
-            what == Do::leaves ? client.close() : client.reset();
+            client.close();
             clients_.erase(name);
         }
     } catch (const std::exception& error) {
@@ -189,17 +184,6 @@ void Player::settle(Segment& segment) {
     }
 }
 
-Part part(const std::string& name, const std::vector<Action>& actions) {
-    return {name, actions};
-}
-
-/// What 03, 04 and 05 are about: A does not read what it gets.
-std::vector<Part> two_clients(const std::vector<Action>& reading) {
-    return {part("two clients", {{'A', Do::connects}, {'B', Do::connects}, {'B', Do::sends, 6}, {'B', Do::reads}}),
-            part("A does not read", {{'A', Do::sends, much}, {'B', Do::sends, 6}, {'B', Do::reads}}),
-            part("A reads at last", reading), part("both leave", {{'A', Do::leaves}, {'B', Do::leaves}})};
-}
-
 } // namespace
 
 bool Reading::operator==(const Reading& other) const {
@@ -209,31 +193,34 @@ bool Reading::operator==(const Reading& other) const {
 }
 
 Scene scene_of(const std::string& chapter) {
+    using enum Do;
     if (chapter.starts_with("01")) {
         return {{},
-                {part("A is served", {{'A', Do::connects}, {'A', Do::sends, 6}, {'A', Do::reads}}),
-                 part("A says nothing", {{'B', Do::connects}, {'B', Do::sends, 6}, {'C', Do::connects}}),
-                 part("A leaves", {{'A', Do::leaves}, {'B', Do::reads}}),
-                 part("B leaves, then C", {{'B', Do::leaves}, {'C', Do::leaves}})}};
+                {{"A is served", {{'A', connects}, {'A', sends, 6}, {'A', reads}}},
+                 {"A says nothing", {{'B', connects}, {'B', sends, 6}, {'C', connects}}},
+                 {"A leaves", {{'A', leaves}, {'B', reads}}},
+                 {"B leaves, then C", {{'B', leaves}, {'C', leaves}}}}};
     }
     if (chapter.starts_with("02")) {
         return {{},
-                {part("A gets a process", {{'A', Do::connects}, {'A', Do::sends, 6}, {'A', Do::reads}}),
-                 part("B need not wait for A", {{'B', Do::connects}, {'B', Do::sends, 6}, {'B', Do::reads}}),
-                 part("both leave", {{'A', Do::leaves}, {'B', Do::leaves}})}};
+                {{"A gets a process", {{'A', connects}, {'A', sends, 6}, {'A', reads}}},
+                 {"B need not wait for A", {{'B', connects}, {'B', sends, 6}, {'B', reads}}},
+                 {"both leave", {{'A', leaves}, {'B', leaves}}}}};
     }
     if (chapter.starts_with("06")) {
-        return {{"--think", "2500", "--read-workers", "2", "--write-workers", "1"},
-                {part("two clients", {{'A', Do::connects}, {'B', Do::connects}}),
-                 part("two slow requests", {{'A', Do::sends, 6, 1},
-                                            {'B', Do::sends, 6, 2},
-                                            {0, Do::watches},
-                                            {'A', Do::reads},
-                                            {'B', Do::reads}}),
-                 part("A does not read", {{'A', Do::sends, much + 20000, 1}, {0, Do::watches}}),
-                 part("A reads at last", {{'A', Do::reads, much}}), part("A leaves", {{'A', Do::leaves}})}};
+        return {
+            {"--think", "2500", "--read-workers", "2", "--write-workers", "1"},
+            {{"two clients", {{'A', connects}, {'B', connects}}},
+             {"two slow requests", {{'A', sends, 6, 1}, {'B', sends, 6, 2}, {0, watches}, {'A', reads}, {'B', reads}}},
+             {"too much for one write", {{'A', sends, too_much_at_once, 1}, {0, watches}}},
+             {"A reads at last", {{'A', reads, too_much_at_once}}},
+             {"A leaves", {{'A', leaves}}}}};
     }
-    return {{}, two_clients({{'A', Do::reads, much}, {'B', Do::reads}})};
+    return {{},
+            {{"two clients", {{'A', connects}, {'B', connects}, {'B', sends, 6}, {'B', reads}}},
+             {"A does not read", {{'A', sends, much}, {'B', sends, 6}, {'B', reads}}},
+             {"A reads at last", {{'A', reads, much}, {'B', reads}}},
+             {"both leave", {{'A', leaves}, {'B', leaves}}}}};
 }
 
 Tape play(const Scene& scene, const std::string& program) {

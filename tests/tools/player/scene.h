@@ -14,11 +14,9 @@
 
 enum class Do {
     connects,
-    sends,  ///< so many bytes, or as many as its kernel takes
-    reads,  ///< once, what has arrived; with `bytes`, again and again as long as something is there
-    ends,   ///< closes its writing side
-    leaves, ///< closes
-    resets,
+    sends,   ///< so many bytes, or as many as its kernel takes
+    reads,   ///< once, what has arrived; with `bytes`, again and again as long as something is there
+    leaves,  ///< closes
     watches, ///< nothing, until the requests that a thread sleeps for (--think) are done
 };
 
@@ -64,9 +62,10 @@ struct Segment {
     Action action;
     std::string part;
     Seconds at;
-    std::size_t done = 0; ///< bytes that went or came
-    std::string failed;   ///< why it could not be done
-    Reading after;
+    bool again = false;   ///< it goes on reading
+    long done = 0;        ///< bytes that went or came
+    std::string failed{}; ///< why it could not be done
+    Reading after{};
 };
 
 struct Tape {

@@ -17,6 +17,5 @@ using Stack = std::vector<Frame>; ///< the innermost function first
 /// Whether this machine's strace has -k.
 bool strace_has_stacks();
 
-/// Takes the stacks out of a record, so that what is left can be read by read_strace, and gives one for each event of
-/// it. Frames that are not in this project's code are left out. `program` is the server.
-std::vector<Stack> take_stacks(std::string& record, const std::string& program);
+/// Of each event, the places that are in this project's code. `program` is the server.
+std::vector<Stack> stacks_of(const std::vector<TraceEvent>& events, const std::string& program);

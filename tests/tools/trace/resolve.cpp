@@ -72,6 +72,7 @@ Resolved Resolver::resolve(const TraceEvent& event) {
     say_what_it_waits_for(resolved);
     name_ready(resolved);
     if (event.is("close")) follow(event);
+    for (const auto& [fd, one] : table(event.thread)) resolved.open[fd] = one.name;
     return resolved;
 }
 
@@ -151,7 +152,10 @@ void Resolver::name_ready(Resolved& resolved) {
         const std::string& events = event.arguments[1];
         for (std::size_t at = events.find("{events="); at != std::string::npos; at = events.find("{events=", at + 1)) {
             const auto watched = watched_.find(value_behind("data=", events, at));
-            if (watched != watched_.end()) add(watched->second);
+            if (watched == watched_.end()) continue;
+            add(watched->second);
+            const std::string what = value_behind("events=", events, at);
+            resolved.reported.push_back({watched->second, resolved.descriptors[watched->second], what});
         }
     }
 }

@@ -18,6 +18,13 @@ enum class Waits {
     child,   ///< until a child process ends
 };
 
+/// What epoll_wait reports: 5, "A", "EPOLLIN|EPOLLHUP".
+struct ReportedEvent {
+    int fd;
+    std::string name;
+    std::string events;
+};
+
 /// A call, a signal or an exit, and what it is about.
 struct Resolved {
     TraceEvent event;
@@ -26,6 +33,8 @@ struct Resolved {
     std::map<int, std::string> descriptors; ///< names of those that occur in it: 3 "listener", 4 "A"
     Waits waits = Waits::nothing;
     std::string ready; ///< select, epoll_wait: the clients that it said are ready, "AB"; * is the listener
+    std::vector<ReportedEvent> reported{}; ///< epoll_wait
+    std::map<int, std::string> open{};     ///< all that the process has open after a call
 };
 
 /// `clients`: who came from which port.
