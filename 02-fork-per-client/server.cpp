@@ -79,8 +79,8 @@ pid_t fork_when_possible() {
     for (;;) {
         try {
             children.push_back(0); // before fork: a child that is not in the list could not be stopped
-            const pid_t child = children.back() = fork();
-            if (child >= 0) return child;
+            children.back() = fork();
+            if (children.back() >= 0) return children.back();
             children.pop_back();
         } catch (const std::bad_alloc&) {
             errno = ENOMEM;

@@ -20,8 +20,9 @@ inline bool write_all(int fd, const char* data, std::size_t size) {
     return true;
 }
 
-/// Two signals would kill the server for a write that fails: SIGPIPE when the client is gone, SIGXFSZ when the log has
-/// reached its size limit. Ignored, they leave it at write's error, EPIPE or EFBIG: signal(7).
+/// Two signals would kill the server when a write fails: SIGPIPE when the client is gone, and SIGXFSZ when standard
+/// error goes to a file that has reached its size limit. When they are ignored, write fails with EPIPE or EFBIG:
+/// signal(7).
 inline void ignore_write_signals() {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
