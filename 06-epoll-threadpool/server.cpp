@@ -145,7 +145,7 @@ void Server::process_read_queue() {
         if (!client->echo_buffer(think_time)) {
             close_client(client->fd());
         } else if (client->filled_buffer() && !client->has_unsent()) {
-            // There is probably more. It waits behind the others. This thread looks next, so nobody is woken.
+            // There is probably more. It waits behind the others. This worker pops next, so nobody has to wake.
             push(read_queue, *client);
         } else {
             arm(EPOLL_CTL_MOD, *client);
