@@ -9,7 +9,8 @@
 #     wire WHAT=VALUE...       from now on: delay=MS jitter=MS loss=% twice=% overtakes=% changed=% silent=1; else perfect
 #     mtu BYTES                the largest packet that the wire takes
 #     unplug                   ends the wire, and prints how many packets it has lost, doubled, reordered and changed
-#     start NN [OPTION...]     starts chapter NN's server there, port 90NN; its process is ${process[NN]}
+#     start NN [OPTION...]     starts chapter NN's server there, port 90NN; its process is ${process[NN]}, and what it
+#                              says is in $scratch/NN.out and NN.err. After under='strace -T' it runs under strace
 # Exit status: the script's, or 3 (and a line that says why) where there can be no such namespaces.
 set -u
 cd "$(dirname "$0")/../../.." || exit
@@ -68,7 +69,8 @@ declare -A process
 start() { # NN [OPTION...]
     local chapter=$1
     shift
-    ip netns exec server "$(echo "$chapter"-*)"/server --host 192.0.2.2 --port "90$chapter" "$@" \
+    # shellcheck disable=SC2086
+    ip netns exec server ${under:-} "$(echo "$chapter"-*)"/server --host 192.0.2.2 --port "90$chapter" "$@" \
         > "$scratch/$chapter.out" 2> "$scratch/$chapter.err" &
     process[$chapter]=$!
     until grep -qs listening "$scratch/$chapter.out"; do

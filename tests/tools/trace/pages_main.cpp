@@ -1,6 +1,7 @@
 // Runs every command of the READMEs and compares: `pages check EXEMPT PAGE...`; `pages write EXEMPT PAGE...` also puts
 // what was shown into the blocks that make docs makes. EXEMPT is a file: a page, a beginning of a command, and the
-// reason why it is not run, with | between them.
+// reason why it is not run, with | between them. `pages exempt EXEMPT REASON` runs the commands that are not run
+// because of REASON, or of a reason that contains it, and no others.
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -31,6 +33,21 @@ constexpr milliseconds late_in_vain{3000};
 struct Exempt {
     std::string page;
     std::string command;
+    std::string reason;
+};
+
+/// What is in the file EXEMPT, and which commands are run: all others, or those with this reason.
+struct Choice {
+    std::vector<Exempt> exempt;
+    std::string reason;
+
+    [[nodiscard]] bool runs(const Command& command, const Page& page) const {
+        const auto names_it = [&](const Exempt& one) {
+            return one.page == page.name && command.text.starts_with(one.command) &&
+                   one.reason.find(reason) != std::string::npos;
+        };
+        return std::any_of(exempt.begin(), exempt.end(), names_it) != reason.empty();
+    }
 };
 
 /// A command that showed something else than the page says.
@@ -49,15 +66,9 @@ std::vector<Exempt> read_exempt(const std::string& file) {
         const std::size_t first = line.find(" | ");
         const std::size_t second = line.find(" | ", first + 3);
         if (second == std::string::npos) throw std::runtime_error(file + ": a line without a reason: " + line);
-        all.push_back({line.substr(0, first), line.substr(first + 3, second - first - 3)});
+        all.push_back({line.substr(0, first), line.substr(first + 3, second - first - 3), line.substr(second + 3)});
     }
     return all;
-}
-
-bool is_exempt(const Command& command, const Page& page, const std::vector<Exempt>& exempt) {
-    return std::any_of(exempt.begin(), exempt.end(), [&](const Exempt& one) {
-        return one.page == page.name && command.text.starts_with(one.command);
-    });
 }
 
 /// "README.md:12: $ ls"
@@ -68,7 +79,7 @@ std::string text_of(const Command& command, const Page& page) {
 /// Plays one page from top to bottom, in one shell; what the page calls the first terminal is another.
 class Player {
   public:
-    Player(const Page& page, const std::vector<Exempt>& exempt) : page_(page), exempt_(exempt), shell_(place_) {}
+    Player(const Page& page, const Choice& choice) : page_(page), choice_(choice), shell_(place_) {}
 
     std::vector<Difference> play();
     [[nodiscard]] std::size_t commands() const { return commands_; }
@@ -79,7 +90,7 @@ class Player {
     void note(const Command& command, const Block& block, std::vector<std::string> got);
 
     const Page& page_;
-    const std::vector<Exempt>& exempt_;
+    const Choice& choice_;
     Place place_;
     Shell shell_;
     std::vector<std::unique_ptr<Shell>> terminals_;
@@ -119,7 +130,7 @@ void Player::start_terminal(const Command& command, const Block& block) {
 std::vector<Difference> Player::play() {
     for (const Block& block : page_.blocks) {
         for (const Command& command : block.commands) {
-            if (is_exempt(command, page_, exempt_)) continue;
+            if (!choice_.runs(command, page_)) continue;
             ++commands_;
             if (command.text.starts_with("make run ")) {
                 start_terminal(command, block);
@@ -144,26 +155,27 @@ struct Result {
 };
 
 /// Whether a page has commands that need strace.
-bool needs_strace(const Page& page, const std::vector<Exempt>& exempt) {
+bool needs_strace(const Page& page, const Choice& choice) {
     static const std::regex by_strace(R"(\bstrace\b|\bmake (trace|timeline|claims|faults|docs)\b)");
     for (const Block& block : page.blocks) {
         for (const Command& command : block.commands) {
-            if (!is_exempt(command, page, exempt) && std::regex_search(command.text, by_strace)) return true;
+            if (choice.runs(command, page) && std::regex_search(command.text, by_strace)) return true;
         }
     }
     return false;
 }
 
 /// Only this time counts.
-void play_page(Result& result, const std::vector<Exempt>& exempt) {
+void play_page(Result& result, const Choice& choice) {
     const auto start = std::chrono::steady_clock::now();
     result.trouble.clear();
     result.differences.clear();
     ++result.played;
     try {
-        Player player(result.page, exempt);
+        Player player(result.page, choice);
         result.differences = player.play();
         result.commands = player.commands();
+        if (!choice.reason.empty() && result.commands == 0) result.trouble = "EXEMPT names commands that are not there";
     } catch (const std::exception& error) {
         result.trouble = error.what();
     }
@@ -188,7 +200,7 @@ void report(const Result& result, Tally& tally) {
 }
 
 /// The pages `number`, `number` + 1 ... share the players; most of the time the commands wait.
-void play_all(std::vector<Result>& results, const std::vector<Exempt>& exempt) {
+void play_all(std::vector<Result>& results, const Choice& choice) {
     constexpr std::size_t players = 3;
     std::mutex mutex;
     std::size_t next = 0;
@@ -199,7 +211,7 @@ void play_all(std::vector<Result>& results, const std::vector<Exempt>& exempt) {
     };
     for (std::size_t i = 0; i < players; ++i) {
         threads.emplace_back([&] {
-            while (Result* result = take()) play_page(*result, exempt);
+            while (Result* result = take()) play_page(*result, choice);
         });
     }
     for (std::thread& thread : threads) thread.join();
@@ -222,8 +234,7 @@ void rewrite(Result& result) {
     std::cout << "written  " << result.page.name << '\n';
 }
 
-int run(bool write, const std::string& exempt_file, const std::vector<std::string>& names) {
-    const std::vector<Exempt> exempt = read_exempt(exempt_file);
+int run(bool write, const Choice& choice, const std::vector<std::string>& names) {
     std::vector<Result> results;
     Tally tally;
     for (const std::string& name : names) {
@@ -231,17 +242,17 @@ int run(bool write, const std::string& exempt_file, const std::vector<std::strin
         std::ifstream lines(name);
         if (!lines) throw std::runtime_error(name + ": cannot be read");
         Page page = read_page(name, lines);
-        if (needs_strace(page, exempt) && !why_no_strace().empty()) {
+        if (needs_strace(page, choice) && !why_no_strace().empty()) {
             tally.add(Tally::skipped, {}, name + ": what its commands show", "skipped: " + why_no_strace());
         } else {
             results.push_back({std::move(page), {}, 0, {}, "", 0});
         }
     }
-    play_all(results, exempt);
+    play_all(results, choice);
     const int tries = write ? 2 : 3; // what is to be written differs each time
     for (Result& result : results) {
         // A busy machine can make a command late for the next one; so again, alone.
-        while (!result.good() && result.played < tries) play_page(result, exempt);
+        while (!result.good() && result.played < tries) play_page(result, choice);
         if (write) rewrite(result);
         std::erase_if(result.differences, [&](const Difference& one) { return write && one.made; });
         report(result, tally);
@@ -252,13 +263,21 @@ int run(bool write, const std::string& exempt_file, const std::vector<std::strin
 } // namespace
 
 int main(int argc, char* argv[]) {
-    const std::vector<std::string> words(argv + 1, argv + argc);
-    if (words.size() < 3 || (words[0] != "check" && words[0] != "write")) {
-        std::cerr << "usage: pages check|write EXEMPT PAGE...\n";
-        return 2;
-    }
+    std::vector<std::string> words(argv + 1, argv + argc);
     try {
-        return run(words[0] == "write", words[1], {words.begin() + 2, words.end()});
+        if (words.size() == 3 && words[0] == "exempt") {
+            const Choice choice{read_exempt(words[1]), words[2]};
+            std::set<std::string> names;
+            for (const Exempt& one : choice.exempt) {
+                if (one.reason.find(choice.reason) != std::string::npos) names.insert(one.page);
+            }
+            return run(false, choice, {names.begin(), names.end()});
+        }
+        if (words.size() >= 3 && (words[0] == "check" || words[0] == "write")) {
+            return run(words[0] == "write", {read_exempt(words[1]), ""}, {words.begin() + 2, words.end()});
+        }
+        std::cerr << "usage: pages check|write EXEMPT PAGE..., or pages exempt EXEMPT REASON\n";
+        return 2;
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;
