@@ -38,6 +38,7 @@ for end in "${ends[@]}"; do
     ip netns exec "$host" build/tests/tools/network/wire --plain "$interface" || exit
     ip -n "$host" link set "$interface" up
 done
+: > "$scratch/frames"
 exec {to_wire}> >(exec ip netns exec middle build/tests/tools/network/wire m0 m1 > "$scratch/frames")
 wire_process=$!
 
@@ -45,16 +46,21 @@ on_client() { ip netns exec client "$@"; }
 on_server() { ip netns exec server "$@"; }
 
 wire() { # WHAT=VALUE...
-    local delay=0 jitter=0 loss=0 twice=0 overtakes=0 changed=0 silent=0 what
+    local delay=0 jitter=0 loss=0 twice=0 overtakes=0 changed=0 silent=0 what before
     for what in "$@"; do local "${what?}"; done
+    before=$(wc -l < "$scratch/frames")
     echo $delay $jitter $loss $twice $overtakes $changed $silent >&"$to_wire"
+    until [ "$(wc -l < "$scratch/frames")" -gt "$before" ]; do
+        kill -0 "$wire_process" || return
+        sleep 0.01
+    done
 }
 
 # Ends the wire, and says what it has done to the packets.
 unplug() {
     echo end >&"$to_wire" # closing it is not enough: what runs in the background has a copy
     wait "$wire_process"
-    cat "$scratch/frames"
+    tail -n 1 "$scratch/frames"
 }
 
 mtu() { # BYTES

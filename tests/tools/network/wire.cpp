@@ -1,9 +1,9 @@
 // A bad wire between two network interfaces: it copies every frame from one to the other, late, twice, changed or
 // never. wire IF_A IF_B    standard input says how, and the last line counts until the next one:
 //                   DELAY JITTER LOSS TWICE OVERTAKES CHANGED SILENT    (ms, ms, four percentages, 0 or 1)
+//                   For each line it prints "done" when that is so.
 // wire --plain IF   turns off what a network card would do for the kernel (large packets, checksums), so that the
-// frames
-//                   of this interface are as they would be on a cable
+//                   frames of this interface are as they would be on a cable
 // It needs CAP_NET_RAW and CAP_NET_ADMIN in its network namespace, and no module of the kernel's. At the line "end", or
 // when standard input ends, it prints what it has done to the frames, and exits.
 
@@ -158,6 +158,7 @@ void Wire::run() {
             if (!std::getline(std::cin, line) || line == "end") return;
             std::istringstream(line) >> now.delay >> now.jitter >> now.loss >> now.twice >> now.overtakes >>
                 now.changed >> now.silent;
+            std::cout << "done" << std::endl;
             if (std::cin.rdbuf()->in_avail() <= 0) break; // or poll would not tell us of the lines already read
         }
     }
