@@ -1,6 +1,5 @@
 #include "common/connection.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 
@@ -68,58 +67,6 @@ void wait_for(short events, const Connection& connection) {
 
 } // namespace
 
-TEST_CASE("Connection: sends back what the client sends, and waits for more") {
-    TcpPair pair = tcp_pair();
-    Connection connection(std::move(pair.server));
-    for (const std::string line : {"hello\n", "again\n"}) {
-        pair.client.send(line);
-        wait_for(POLLIN, connection);
-        CHECK(connection.echo_buffer(no_time));
-        CHECK(pair.client.receive(line.size()) == line);
-        CHECK_FALSE(connection.has_unsent());
-    }
-}
-
-TEST_CASE("Connection: owns its socket") {
-    int number = -1;
-    {
-        const Local pair = local();
-        number = pair.connection.fd();
-        CHECK(fcntl(number, F_GETFD) != -1);
-    }
-    CHECK(fcntl(number, F_GETFD) == -1);
-}
-
-TEST_CASE("Connection: echoes megabytes to a client that reads late") {
-    TcpPair pair = tcp_pair();
-    Child server([&] {
-        pair.client.close(); // the forked copy
-        Connection connection(std::move(pair.server));
-        for (bool open = true; open;) {
-            wait_for(connection.has_unsent() ? POLLOUT : POLLIN, connection);
-            open = connection.has_unsent() ? connection.send_unsent() : connection.echo_buffer(no_time);
-        }
-    });
-    pair.server.reset();
-
-    const std::string data = random_bytes(1 << 20, 1);
-    const std::size_t sent = pair.client.send_until_stuck(data, milliseconds(20));
-    pair.client.finish_sending();
-    std::string all;
-    while (all.size() < sent) all += data;
-    CHECK(difference(all.substr(0, sent), pair.client.receive_all()) == "the same");
-    CHECK(server.outcome().ended == "exit status 0");
-}
-
-TEST_CASE("Connection: what the client sent before its end of file still comes back; then the client is done") {
-    Local pair = local();
-    pair.send("last words");
-    shutdown(pair.client.get(), SHUT_WR);
-    CHECK(pair.connection.echo_buffer(no_time));
-    CHECK(pair.receive() == "last words");
-    CHECK_FALSE(pair.connection.echo_buffer(no_time));
-}
-
 TEST_CASE("Connection: after a reset the client is gone, for a read and for a write") {
     TcpPair pair = tcp_pair(4096);
     const int small = 4096;
@@ -181,17 +128,6 @@ TEST_CASE("Connection: keeps a whole buffer when there is no room at all, and lo
     for (int i = 0; i < 3; ++i) CHECK(pair.connection.send_unsent());
     CHECK(pair.connection.has_unsent());
     CHECK(difference(before.substr(0, filled) + data, pair.receive_rest()) == "the same");
-}
-
-TEST_CASE("Connection: keeps one buffer after the other") {
-    Local pair = local();
-    for (std::uint64_t seed = 4; seed < 7; ++seed) {
-        const std::string data = random_bytes(20000, seed);
-        pair.send(data);
-        CHECK(pair.connection.echo_buffer(no_time));
-        REQUIRE(pair.connection.has_unsent());
-        CHECK(difference(data, pair.receive_rest()) == "the same");
-    }
 }
 
 TEST_CASE("Connection: reads one buffer of 64 KiB, and says whether it was full") {
@@ -268,15 +204,6 @@ TEST_CASE("Connection: without memory for its unsent bytes the client is lost, a
     CHECK(child.out == "0");
     CHECK_THAT(child.err, ContainsSubstring(": left: no memory for its unsent bytes\n"));
     CHECK(child.ended == "exit status 0");
-}
-
-TEST_CASE("Connection: thinks before it answers") {
-    Local pair = local();
-    pair.send("hello");
-    const auto start = Clock::now();
-    CHECK(pair.connection.echo_buffer(milliseconds(20)));
-    CHECK(Clock::now() - start >= milliseconds(20));
-    CHECK(pair.receive() == "hello");
 }
 
 TEST_CASE("Connection: narrates what it does") {

@@ -125,38 +125,3 @@ TEST_CASE("write_all: is false when the reader goes while it waits") {
     const std::string out = writer.outcome().out;
     CHECK((out == "writes\n0 Connection reset by peer" || out == "writes\n0 Broken pipe"));
 }
-
-namespace {
-
-void write_to_gone_reader() {
-    SocketPair pair = socket_pair();
-    pair.other.reset();
-    const ssize_t count = write(pair.one.get(), "hello", 5);
-    std::cout << count << ' ' << std::strerror(errno);
-}
-
-void write_past_the_limit() {
-    const rlimit most{1000, 1000};
-    check(setrlimit(RLIMIT_FSIZE, &most), "setrlimit");
-    const Fd file(check(memfd_create("file", MFD_CLOEXEC), "memfd_create"));
-    const ssize_t count = pwrite(file.get(), "hello", 5, 1000);
-    std::cout << count << ' ' << std::strerror(errno);
-}
-
-} // namespace
-
-TEST_CASE("ignore_write_signals: writing to a gone reader or past a file's limit fails, and does not kill") {
-    const auto ignored = [](void (*fail)()) {
-        const Outcome child = in_child([&] {
-            ignore_write_signals();
-            fail();
-        });
-        return child.out + ", " + child.ended;
-    };
-    CHECK(ignored(write_to_gone_reader) == "-1 Broken pipe, exit status 0");
-    CHECK(ignored(write_past_the_limit) == "-1 File too large, exit status 0");
-
-    // This is what it is good for.
-    CHECK(in_child(write_to_gone_reader).ended == "ended by signal Broken pipe");
-    CHECK(in_child(write_past_the_limit).ended == "ended by signal File size limit exceeded");
-}
