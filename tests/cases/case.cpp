@@ -36,6 +36,20 @@ bool Subject::start_thinking(milliseconds think) {
     return true;
 }
 
+Client Subject::served_client() const {
+    Client client = connect();
+    client.expect_echo("hello\n");
+    return client;
+}
+
+void expect_served(const Subject& subject, const std::string& situation) {
+    try {
+        subject.connect().expect_echo("am I served?\n");
+    } catch (const Failed& failed) {
+        throw Failed{situation + "; then another client " + failed.did, failed.expected, failed.got};
+    }
+}
+
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got) {
     if (!holds) throw Failed{did, expected, got};
 }

@@ -41,6 +41,8 @@ class Subject {
     [[nodiscard]] Client connect(int receive_buffer = 0, int segment = 0) const {
         return Client(endpoint(), receive_buffer, segment);
     }
+    /// One that has got a line back, so the server has accepted it.
+    [[nodiscard]] Client served_client() const;
     [[nodiscard]] const std::string& program() const { return program_; }
     [[nodiscard]] const std::vector<std::string>& command() const { return command_; }
     [[nodiscard]] milliseconds patience() const { return patience_; }
@@ -78,6 +80,9 @@ struct Case {
     bool second_part = false;                    ///< takes time or many clients: the grader plays it after the others
     std::chrono::seconds limit{30};              ///< after this, the grader ends it, and the case has failed
 };
+
+/// Throws Failed unless another client is served, in this situation.
+void expect_served(const Subject& subject, const std::string& situation);
 
 /// Throws Failed unless `holds`.
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got);

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 #include <string_view>
 
 #include "common/check.h"
@@ -40,46 +41,23 @@ void expect_complaint(const Outcome& outcome, const std::string& ended, const st
 }
 
 void wrong_options(Subject& subject) {
-    const std::vector<std::vector<std::string>> wrong = {
-        {"--port"},
-        {"--port", "65536"},
-        {"--port", "-1"},
-        {"--port", ""},
-        {"--port", "80x"},
-        {"--port=99999999999"},
-        {"--backlog", "-5"},
-        {"--think", "soon"},
-        {"--host", "nobody"},
-        {"--host", "1.2.3"},
-        {"--host"},
-        {"--colour"},
-        {"7007"},
-        {"--verbose=yes"},
-        {"--port", " 7007 "},
-        {"-p", "7007"},
-        // What getopt_long would let pass, or say in words of its own.
-        {"--verb"},
-        {"--thin", "5"},
-        {"--po=7007"},
-        {"surplus", "--verbose"},
-        {"--port", "0", "surplus"},
-        {"--", "7007"},
-        {""},
-        {"--help=yes"},
-        {"--host", "0"},
-        {"--host", "127.1"},
-        {"--host", "::1%"},
-        {"--host", "fe80::1%nosuch"},
-    };
-    for (const auto& arguments : wrong) {
+    // A command line each, in which | stands between two words.
+    for (const std::string line :
+         {"--port", "--port|65536", "--port|-1", "--port|", "--port|80x", "--port=99999999999", "--port| 7007 ",
+          "--backlog|-5", "--think|soon", "--host", "--host|nobody", "--host|1.2.3", "--host|0", "--host|127.1",
+          "--host|::1%", "--host|fe80::1%nosuch", "--colour", "7007", "--verbose=yes", "--help=yes", "-p|7007",
+          // What getopt_long would let pass, or say in words of its own.
+          "--verb", "--thin|5", "--po=7007", "surplus|--verbose", "--port|0|surplus", "--|7007", ""}) {
+        std::vector<std::string> arguments;
+        std::istringstream words(line + "|");
+        for (std::string word; std::getline(words, word, '|');) arguments.push_back(word);
         const Outcome outcome = run(subject, arguments);
-        std::string words = "ran it with";
-        for (const std::string& argument : arguments) words += " '" + argument + "'";
-        const bool surplus = std::count(arguments.begin(), arguments.end(), "surplus") > 0;
-        const std::string name = surplus ? "surplus" : arguments[0].substr(0, arguments[0].find('='));
-        expect_complaint(outcome, "exit status 2", words);
-        expect(outcome.err.find(name) != std::string::npos, words, "a message that names " + name, outcome.err);
-        expect(outcome.out.empty(), words, "nothing on standard output", outcome.out);
+        const std::string did = "ran it with '" + line + "'";
+        const bool surplus = line.find("surplus") != std::string::npos;
+        const std::string name = surplus ? "surplus" : line.substr(0, line.find_first_of("=|"));
+        expect_complaint(outcome, "exit status 2", did);
+        expect(outcome.err.find(name) != std::string::npos, did, "a message that names " + name, outcome.err);
+        expect(outcome.out.empty(), did, "nothing on standard output", outcome.out);
     }
 }
 
@@ -243,8 +221,7 @@ void ipv6(Subject& subject) {
 void silent_and_verbose(Subject& subject) {
     subject.start();
     {
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
+        Client client = subject.served_client();
         client.reset();
     }
     subject.connect().expect_echo("hello\n");
@@ -254,8 +231,7 @@ void silent_and_verbose(Subject& subject) {
     subject.start({"--verbose"});
     std::string who;
     {
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
+        Client client = subject.served_client();
         who = to_string(client.address());
     }
     const Process& process = subject.server().process();
@@ -271,7 +247,7 @@ void thinking(Subject& subject) {
     Client client = subject.connect();
     const auto start = Clock::now();
     client.expect_echo("hello\n");
-    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    const auto took = since(start);
     expect(took >= milliseconds(100), "asked a server with --think 100", "an answer after 100 ms at the earliest",
            text("after ", took.count(), " ms"));
 }

@@ -18,8 +18,7 @@ void remark_on_other_addresses(Subject& subject) {
 void one_line(Subject& subject) {
     subject.start();
     {
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
+        Client client = subject.served_client();
         client.expect_echo("and again\n");
     }
     remark_on_other_addresses(subject);

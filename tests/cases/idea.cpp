@@ -33,8 +33,7 @@ std::size_t settled_processes_and_threads(pid_t server) {
 std::vector<Client> served_clients(const Subject& subject, std::size_t count) {
     std::vector<Client> clients;
     while (clients.size() < count) {
-        clients.push_back(subject.connect());
-        clients.back().expect_echo("hello\n");
+        clients.push_back(subject.served_client());
     }
     return clients;
 }
@@ -66,12 +65,10 @@ void three_hundred_silent_clients(Subject& subject) {
     std::vector<Client> silent;
     while (silent.size() < 300) {
         try {
-            silent.push_back(subject.connect());
-            silent.back().expect_echo("hello\n");
+            silent.push_back(subject.served_client());
         } catch (const Failed& failed) {
-            const std::size_t served = silent.empty() ? 0 : silent.size() - 1;
             throw Failed{
-                text(served, " clients have been served, are connected and silent; then one more ", failed.did),
+                text(silent.size(), " clients have been served, are connected and silent; then one more ", failed.did),
                 failed.expected, failed.got};
         }
     }
@@ -97,14 +94,6 @@ void send_and_never_read(std::vector<Client>& clients) {
                  "it took it all"};
 }
 
-void expect_served_beside(const Subject& subject, const std::string& situation) {
-    try {
-        subject.connect().expect_echo("am I served?\n");
-    } catch (const Failed& failed) {
-        throw Failed{situation + "; then another client " + failed.did, failed.expected, failed.got};
-    }
-}
-
 /// Each of them would keep a thread busy in a server that waits for its clients: one more than there are threads.
 void more_slow_clients_than_threads(Subject& subject) {
     constexpr std::size_t enough = 40;
@@ -116,12 +105,12 @@ void more_slow_clients_than_threads(Subject& subject) {
         std::vector<Client> half = connect_clients(server.endpoint(subject.patience()), count);
         for (Client& client : half) client.send("the first ha");
         for (Client& client : half) client.receive(12);
-        expect_served_beside(subject, have + "have sent half of a line");
+        expect_served(subject, have + "have sent half of a line");
     }
     std::vector<Client> deaf;
     while (deaf.size() < count) deaf.push_back(subject.connect(4096));
     send_and_never_read(deaf);
-    expect_served_beside(subject, have + "send and never read");
+    expect_served(subject, have + "send and never read");
 }
 
 /// The least CPU time that a request took in seven rounds of 150, in microseconds.

@@ -23,7 +23,7 @@ std::vector<milliseconds> round_trips(Client& client, std::size_t size, bool ack
         setsockopt(client.fd(), IPPROTO_TCP, TCP_QUICKACK, &quick, sizeof quick);
         const auto start = Clock::now();
         client.expect_echo(message);
-        time = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+        time = since(start);
     }
     std::sort(times.begin(), times.end());
     return times;
@@ -43,8 +43,7 @@ void answers_promptly(Subject& subject) {
 /// At level 01 the second client waits in the queue, and its silence with it.
 void two_seconds_of_silence(Subject& subject) {
     subject.start();
-    Client talks = subject.connect();
-    talks.expect_echo("hello\n");
+    Client talks = subject.served_client();
     Client waits = subject.connect();
     const bool heard = talks.hears_within(milliseconds(2000)) || waits.hears_within(milliseconds(0));
     expect(!heard, "sent a line, got it back, and said nothing for 2 s", "nothing",
@@ -57,30 +56,9 @@ void two_seconds_of_silence(Subject& subject) {
 /// Words that have a meaning in some tutorial or protocol, each as the first of a client, with and without a newline.
 void no_magic_words(Subject& subject) {
     RunningServer& server = subject.start();
-    const std::vector<std::string> words = {"quit",
-                                            "exit",
-                                            "bye",
-                                            "close",
-                                            "end",
-                                            "stop",
-                                            "q",
-                                            "QUIT",
-                                            "EXIT",
-                                            "shutdown",
-                                            "SHUTDOWN",
-                                            "logout",
-                                            "",
-                                            ".",
-                                            "\x03",
-                                            "\x04",
-                                            "\x1a",
-                                            "\x1b",
-                                            "EOF",
-                                            "/quit",
-                                            ":q",
-                                            "HELP",
-                                            "\xff\xf4\xff\xfd\x06",
-                                            "GET / HTTP/1.1\r\nHost: localhost\r\n\r"};
+    std::vector<std::string> words = words_of("quit exit bye close end stop q QUIT EXIT shutdown SHUTDOWN logout . "
+                                              "\x03 \x04 \x1a \x1b EOF /quit :q HELP \xff\xf4\xff\xfd\x06");
+    words.insert(words.end(), {"", "GET / HTTP/1.1\r\nHost: localhost\r\n\r"});
     for (const std::string& word : words) {
         for (const char* ending : {"\n", "\r\n", ""}) {
             const std::string sent = word + ending;
@@ -105,8 +83,7 @@ void ends_at_sigterm(Subject& subject) {
     constexpr milliseconds limit(3000);
     for (const bool connected : {false, true}) {
         RunningServer& server = subject.start();
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
+        Client client = subject.served_client();
         if (!connected) client.close();
         // A signal that comes just before a server begins to wait is missed by many. That is another lesson.
         Rest rest(server.pid());
@@ -127,8 +104,7 @@ void starts_again(Subject& subject) {
     subject.start();
     const std::uint16_t port = port_of(subject.endpoint().address);
     {
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
+        Client client = subject.served_client();
         subject.end();
         expect(client.receive_rest().empty(), "was connected when the server was killed", "the end", "data");
     }
@@ -157,8 +133,7 @@ void children_let_go_of_the_listener(Subject& subject) {
     const RunningServer& server = subject.start();
     const std::string inode = listening_socket(server.endpoint()).inode;
     const std::vector<pid_t> before = process_tree(server.pid());
-    Client client = subject.connect();
-    client.expect_echo("hello\n");
+    Client client = subject.served_client();
     for (const pid_t pid : process_tree(server.pid())) {
         if (std::count(before.begin(), before.end(), pid) > 0 || descriptor_of(pid, inode) < 0) continue;
         if (subject.level() != 2) {

@@ -63,8 +63,7 @@ void stops_at(Subject& subject, int signal, const std::string& name) {
     expect_exit_0(subject, soon, "the server got " + name + " while nobody was connected");
 
     subject.start();
-    Client silent = subject.connect();
-    silent.expect_echo("hello\n");
+    Client silent = subject.served_client();
     const std::vector<pid_t> processes = processes_at_rest(subject.server());
     subject.server().process().signal(signal);
     expect_exit_0(subject, soon, "the server got " + name + " while a silent client was connected");
@@ -80,14 +79,6 @@ void stops_at(Subject& subject, int signal, const std::string& name) {
         got = failed.got;
     }
     expect(got == "Connection refused", "connected after the server had stopped", "Connection refused", got);
-}
-
-void sigterm(Subject& subject) {
-    stops_at(subject, SIGTERM, "SIGTERM");
-}
-
-void sigint(Subject& subject) {
-    stops_at(subject, SIGINT, "SIGINT");
 }
 
 /// Whether the server has read all that the client has sent: nothing is on its way, and nothing in the receive queue of
@@ -130,10 +121,6 @@ void delivers_at(Subject& subject, int signal, bool to_all, const std::string& d
     expect_exit_0(subject, soon, "the client has taken its data");
 }
 
-void delivers_what_was_read(Subject& subject) {
-    delivers_at(subject, SIGTERM, false, "it got SIGTERM");
-}
-
 /// The server waits for more input, and its kernel still holds answers for a client that takes its time. Were the
 /// connection closed now, the client's next byte would make the kernel drop them, and send a reset.
 void delivers_what_it_has_written(Subject& subject) {
@@ -156,11 +143,6 @@ void delivers_what_it_has_written(Subject& subject) {
            text("sent ", data.size(), " bytes, and one more after SIGTERM; then read to the end"),
            "all that the server had answered", text(back.size(), " bytes, ", difference(data, back)));
     expect_exit_0(subject, soon, "the client has taken its data");
-}
-
-/// In a terminal all processes of the foreground get the signal, children too.
-void ctrl_c(Subject& subject) {
-    delivers_at(subject, SIGINT, true, "it and all its children got SIGINT");
 }
 
 void delivers_what_it_thinks_about(Subject& subject) {
@@ -303,7 +285,7 @@ void five_seconds_at_most(Subject& subject) {
         if (i == 4 && has_library(server.pid(), "libtsan")) break;
         const std::string did = "the server got SIGTERM: " + scenes[i].what;
         expect_exit(server, 0, limit, did);
-        const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+        const auto took = since(start);
         expect(took > milliseconds(4500) || unfinished[i] == 0, did, "that it waits 5 seconds",
                text("it ended after ", took.count(), " ms"));
         const std::string line = unfinished[i] == 1
@@ -420,8 +402,7 @@ void lost_listener_without_descriptors(Subject& subject) {
 
 void killed(Subject& subject) {
     RunningServer& server = subject.start();
-    Client client = subject.connect();
-    client.expect_echo("hello\n");
+    Client client = subject.served_client();
     const std::vector<pid_t> processes = process_tree(server.pid());
     server.process().signal(SIGKILL);
     server.process().wait(soon);
@@ -436,8 +417,7 @@ void same_port_again(Subject& subject) {
     subject.start();
     const std::string port = subject.server().port();
     {
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
+        Client client = subject.served_client();
         subject.server().process().signal(SIGTERM); // the server closes first, so its end goes into TIME_WAIT
         expect(client.receive_rest().empty(), "was connected when the server stopped", "the end of file", "data");
     }
@@ -450,12 +430,17 @@ void same_port_again(Subject& subject) {
 
 std::vector<Case> stopping_cases() {
     return {
-        {"stops at SIGTERM", "SIGTERM ends it with exit status 0, clients or not, and leaves no process", sigterm},
-        {"stops at SIGINT", "and so does SIGINT (Ctrl-C)", sigint},
-        {"delivers what was read", "stopped, it still delivers every byte that it had read", delivers_what_was_read},
+        {"stops at SIGTERM", "SIGTERM ends it with exit status 0, clients or not, and leaves no process",
+         [](Subject& subject) { stops_at(subject, SIGTERM, "SIGTERM"); }},
+        {"stops at SIGINT", "and so does SIGINT (Ctrl-C)",
+         [](Subject& subject) { stops_at(subject, SIGINT, "SIGINT"); }},
+        {"delivers what was read", "stopped, it still delivers every byte that it had read",
+         [](Subject& subject) { delivers_at(subject, SIGTERM, false, "it got SIGTERM"); }},
         {"delivers what it has written", "and what it had answered, but the client not yet taken",
          delivers_what_it_has_written},
-        {"Ctrl-C", "and so it does when the signal comes to all of its processes at the same time", ctrl_c},
+        {"Ctrl-C",
+         "and so it does when the signal comes to all of its processes at the same time", // as a terminal sends it
+         [](Subject& subject) { delivers_at(subject, SIGINT, true, "it and all its children got SIGINT"); }},
         {"delivers what it thinks about", "stopped while it thinks, it still gives that answer",
          delivers_what_it_thinks_about},
         {"begins nothing new", "and does not begin with the other questions", begins_nothing_new},

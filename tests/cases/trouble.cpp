@@ -24,11 +24,7 @@ namespace {
 void expect_alive(Subject& subject, const std::string& after) {
     const auto ended = subject.server().process().wait(milliseconds(0));
     expect(!ended, after, "a server that goes on", ended ? to_string(*ended) : "");
-    try {
-        subject.connect().expect_echo("still there?\n");
-    } catch (const Failed& failed) {
-        throw Failed{after + "; then another client " + failed.did, failed.expected, failed.got};
-    }
+    expect_served(subject, after);
 }
 
 /// Sends SIGSTOP or SIGCONT to the server and all its processes, and waits until they have stopped or go on.
@@ -50,8 +46,7 @@ void reset_before_a_word(Subject& subject) {
 void reset_after_a_word(Subject& subject) {
     subject.start();
     for (int i = 0; i < 5; ++i) {
-        Client client = subject.connect();
-        client.expect_echo("hello\n");
+        Client client = subject.served_client();
         client.send("good");
         client.reset();
     }
@@ -90,8 +85,7 @@ void client_killed(Subject& subject) {
 
 void gone_reader(Subject& subject) {
     const RunningServer& server = subject.start();
-    Client client = subject.connect();
-    client.expect_echo("hello\n");
+    Client client = subject.served_client();
     // While the server stands still, the client's last words arrive, then its end of file, then a reset. The words can
     // still be read; but a write now fails with EPIPE and brings SIGPIPE, which ends a process that does not ignore it.
     // (Without the end of file in between it would fail with ECONNRESET.)
@@ -129,20 +123,8 @@ void interrupt_writes(Subject& subject, int segment) {
     std::size_t received = 0;
     const std::string did = "sent until there was no room, then the server was stopped and continued; read on";
     const auto receive = [&](std::size_t size) {
-        while (size > 0) {
-            const std::string piece = client.receive_some(std::min(size, data.size() - received % data.size()));
-            expect(!piece.empty(), did, "all that was sent", text("the end of file after ", received, " of ", sent));
-            const std::string_view expected = std::string_view(data).substr(received % data.size(), piece.size());
-            const auto [right, wrong] = std::mismatch(expected.begin(), expected.end(), piece.begin());
-            if (right != expected.end()) {
-                throw Failed{did, "the same bytes, in order",
-                             text("byte ", received + static_cast<std::size_t>(right - expected.begin()), " is ",
-                                  int(static_cast<unsigned char>(*wrong)), " and not ",
-                                  int(static_cast<unsigned char>(*right)))};
-            }
-            received += piece.size();
-            size -= piece.size();
-        }
+        client.expect_repeated(data, received, size, did);
+        received += size;
     };
     for (int i = 0; i < 8; ++i) {
         sent += client.send_until_stuck(data.substr(sent % data.size()) + data.substr(0, sent % data.size()),
@@ -204,8 +186,7 @@ Descriptor descriptor_for(const Subject& subject, const Client& client) {
 /// As debuggers and monitoring agents have it. While there is a copy, close does not take a descriptor out of epoll.
 void copied_socket(Subject& subject) {
     const RunningServer& server = subject.start();
-    Client client = subject.connect();
-    client.expect_echo("hello\n");
+    Client client = subject.served_client();
     const Descriptor original = descriptor_for(subject, client);
     const std::string inode = server_end(client).inode;
     const Fd copy = copy_of(original);
@@ -238,8 +219,7 @@ void looked_at(Subject& subject) {
 /// A client whose cable was pulled sends no FIN. When the kernel asks it is up to the server's socket.
 void keepalive(Subject& subject) {
     subject.start();
-    Client client = subject.connect();
-    client.expect_echo("hello\n");
+    Client client = subject.served_client();
     const Fd copy = copy_of(descriptor_for(subject, client));
     struct Option {
         const char* name;

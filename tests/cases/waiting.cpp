@@ -13,15 +13,6 @@
 
 namespace {
 
-/// Throws Failed unless another client is served now.
-void expect_served(const Subject& subject, const std::string& situation) {
-    try {
-        subject.connect().expect_echo("am I served?\n");
-    } catch (const Failed& failed) {
-        throw Failed{situation + "; then another client " + failed.did, failed.expected, failed.got};
-    }
-}
-
 void silent_client(Subject& subject) {
     subject.start();
     const Client silent = subject.connect();
@@ -86,8 +77,7 @@ void slow_request(Subject& subject) {
         return;
     }
     subject.start();
-    Client client = subject.connect();
-    client.expect_echo("hello\n");
+    Client client = subject.served_client();
     if (process_tree(subject.server().pid()).size() == 1 && thread_count(subject.server().pid()) == 1) {
         subject.remark("It has one thread. As long as a request takes no time that is enough, but one that asks a "
                        "database, say, would keep everyone waiting. Chapter 06's workers are for that.");
@@ -126,7 +116,7 @@ void answers_not_held_back(Subject& subject) {
         client.receive(1);
         const auto first = Clock::now();
         client.receive(1);
-        gaps.push_back(std::chrono::duration_cast<milliseconds>(Clock::now() - first));
+        gaps.push_back(since(first));
     }
     std::sort(gaps.begin(), gaps.end());
     // Two of eleven are enough, as a busy machine may make any one of them late.
@@ -176,7 +166,7 @@ void newcomers(Subject& subject) {
             ++answers[i];
             if (i < busy) clients[i].send("x");
         }
-        const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+        const auto took = since(start);
         const int rounds = *std::max_element(answers.begin(), answers.end());
         expect(took < milliseconds(1000) || rounds <= most_rounds, did, "that no newcomer waits longer than a second",
                text(new_ones - served(), " still wait after ", took.count(), " ms, in which others got ", rounds,

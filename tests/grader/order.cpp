@@ -9,26 +9,15 @@
 namespace {
 
 /// These come first, in this order; the others follow in the order of their files.
-const std::vector<std::string> first = {"one line",
-                                        "two halves",
-                                        "answers promptly",
-                                        "nothing at all",
-                                        "one after the other",
-                                        "every byte value",
-                                        "reset before a word",
-                                        "reset after a word",
-                                        "gone reader",
-                                        "idle costs no CPU",
-                                        "all is given back",
-                                        "in order of arrival",
-                                        "silent client",
-                                        "half a message",
-                                        "300 silent clients",
-                                        "no process or thread per client",
-                                        "half-close",
-                                        "a lot both ways",
-                                        "half-close, slow reader",
-                                        "drop by drop"};
+const std::vector<std::string> first = {
+    // one client, and the next
+    "one line", "two halves", "answers promptly", "nothing at all", "one after the other", "every byte value",
+    // what ends more than one connection, or stays behind
+    "reset before a word", "reset after a word", "gone reader", "idle costs no CPU", "all is given back",
+    // who waits for whom
+    "in order of arrival", "silent client", "half a message", "300 silent clients", "no process or thread per client",
+    // much data
+    "half-close", "a lot both ways", "half-close, slow reader", "drop by drop"};
 
 /// A case, and those whose failure is probably a consequence of its own.
 const std::map<std::string, std::vector<std::string>> consequences = {
@@ -71,12 +60,6 @@ const std::map<std::string, std::vector<std::string>> consequences = {
     {"more than a set holds", {"1,100 clients"}},
 };
 
-const Excuse* find(const std::vector<Excuse>& list, const std::string& name, int level) {
-    const auto is_this = [&](const Excuse& excuse) { return excuse.chapter == level && excuse.name == name; };
-    const auto it = std::find_if(list.begin(), list.end(), is_this);
-    return it == list.end() ? nullptr : &*it;
-}
-
 std::ptrdiff_t place(const Case& one) {
     const auto count = static_cast<std::ptrdiff_t>(first.size());
     return std::find(first.begin(), first.end(), one.name) - first.begin() + (one.second_part ? count + 1 : 0);
@@ -98,7 +81,7 @@ std::string why_not_asked(const std::string& name, int level) {
     if (it == cases.end()) return "there is no case of that name";
     if (!it->lesson) return "only the project's own servers are asked that (make test)";
     for (const auto* list : {&excuses, &not_asked, &not_asked_of_strangers}) {
-        if (const Excuse* excuse = find(*list, name, level)) return excuse->why;
+        if (const Excuse* excuse = find_excuse(*list, name, std::to_string(level))) return excuse->why;
     }
     return "";
 }

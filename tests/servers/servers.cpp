@@ -25,20 +25,14 @@ std::string environment(const char* name) {
     return value == nullptr ? "" : value;
 }
 
-int chapter() {
-    return std::atoi(environment("CHAPTER").c_str());
-}
-
 /// first.cpp takes a port and no options, so it gets the cases that any echo server gets, without what 01 cannot do.
 bool is_first() {
     return environment("CHAPTER") == "first";
 }
 
 const Excuse* find(const std::vector<Excuse>& list, const std::string& name) {
-    const auto it = std::find_if(list.begin(), list.end(), [&](const Excuse& excuse) {
-        return (excuse.chapter == chapter() || (is_first() && excuse.chapter == 1)) && excuse.name == name;
-    });
-    return it == list.end() ? nullptr : &*it;
+    const std::string chapter = environment("CHAPTER"); // "03"
+    return find_excuse(list, name, is_first() ? "01" : chapter.substr(chapter.size() / 2));
 }
 
 /// The case is over and its clients have left. A sanitizer reports some things only at the end of the process.

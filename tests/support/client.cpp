@@ -33,9 +33,9 @@ std::string repeated(const std::string& bytes, std::size_t size) {
     return all;
 }
 
-std::string difference(std::string_view expected, std::string_view got) {
+std::string difference(std::string_view expected, std::string_view got, std::size_t first) {
     const auto [e, g] = std::mismatch(expected.begin(), expected.end(), got.begin(), got.end());
-    const auto at = e - expected.begin();
+    const std::size_t at = first + static_cast<std::size_t>(e - expected.begin());
     if (e == expected.end() && g == got.end()) return "the same";
     if (g == got.end()) return text("only the first ", got.size(), " of ", expected.size(), " bytes");
     if (e == expected.end()) return text(got.size() - expected.size(), " bytes too many");
@@ -202,6 +202,18 @@ void Client::receive_away(std::size_t size) {
         const std::string piece = receive_some(std::min<std::size_t>(size, 1 << 16));
         if (piece.empty()) throw Failed{"read on", text(size, " bytes more"), "the end of file"};
         size -= piece.size();
+    }
+}
+
+void Client::expect_repeated(std::string_view data, std::size_t from, std::size_t size, const std::string& did) {
+    for (const std::size_t end = from + size; from < end;) {
+        const std::string_view expected = data.substr(from % data.size(), end - from);
+        const std::string piece = receive_some(expected.size());
+        if (piece.empty()) throw Failed{did, "all that was sent", text("the end of file after ", from, " of ", end)};
+        if (!expected.starts_with(piece)) {
+            throw Failed{did, "the same bytes, in order", difference(expected.substr(0, piece.size()), piece, from)};
+        }
+        from += piece.size();
     }
 }
 

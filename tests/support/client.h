@@ -36,8 +36,8 @@ std::string random_bytes(std::size_t size, std::uint64_t seed);
 /// The bytes over and over again, `size` of them.
 std::string repeated(const std::string& bytes, std::size_t size);
 
-/// What differs between the two, for people: the first place, or the sizes.
-std::string difference(std::string_view expected, std::string_view got);
+/// What differs between the two, for people: the first place, counted from `first` on, or the sizes.
+std::string difference(std::string_view expected, std::string_view got, std::size_t first = 0);
 
 /// One connection. Every call that waits throws Failed when it has waited for the endpoint's patience in vain.
 class Client {
@@ -71,6 +71,9 @@ class Client {
 
     /// Receives so many, and looks at none of them.
     void receive_away(std::size_t size);
+
+    /// Receives so many, which must be those of `data`, over and over, from place `from` on. Throws Failed, with `did`.
+    void expect_repeated(std::string_view data, std::size_t from, std::size_t size, const std::string& did);
 
     /// What has arrived now, at most `size` bytes; waits for at least one. Empty: the server has closed.
     std::string receive_some(std::size_t size);

@@ -24,6 +24,10 @@ inline void expect_time_left() {
                  "it was not done, and was stopped"};
 }
 
+inline milliseconds since(Clock::time_point start) {
+    return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+}
+
 inline void pause_a_millisecond() {
     std::this_thread::sleep_for(milliseconds(1));
 }
