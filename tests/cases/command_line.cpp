@@ -247,7 +247,7 @@ void thinking(Subject& subject) {
     Client client = subject.connect();
     const auto start = Clock::now();
     client.expect_echo("hello\n");
-    const auto took = since(start);
+    const auto took = time_since(start);
     expect(took >= milliseconds(100), "asked a server with --think 100", "an answer after 100 ms at the earliest",
            text("after ", took.count(), " ms"));
 }

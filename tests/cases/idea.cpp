@@ -1,7 +1,6 @@
 // What each level is about, as the kernel shows it of any program: who is served beside clients that take their time,
 // with how many processes and threads, and what a request costs beside many clients that say nothing.
 #include <poll.h>
-#include <sched.h>
 
 #include <algorithm>
 
@@ -124,25 +123,6 @@ double cost_of_a_request(const Subject& subject, Client& client) {
     }
     return static_cast<double>(least.count()) / requests;
 }
-
-/// While it exists, this thread and what it starts run on one processor. Where one thread wakes another on a different
-/// processor, that costs twice as much as on its own, and the kernel moves them about.
-class OnOneProcessor {
-  public:
-    OnOneProcessor() {
-        sched_getaffinity(0, sizeof before_, &before_);
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(static_cast<unsigned>(sched_getcpu()), &one);
-        sched_setaffinity(0, sizeof one, &one);
-    }
-    ~OnOneProcessor() { sched_setaffinity(0, sizeof before_, &before_); }
-    OnOneProcessor(const OnOneProcessor&) = delete;
-    OnOneProcessor& operator=(const OnOneProcessor&) = delete;
-
-  private:
-    cpu_set_t before_{};
-};
 
 /// CPU time, and the least of several rounds: a busy machine makes a request slower, but not more expensive.
 void idle_clients_cost_nothing(Subject& subject) {

@@ -23,7 +23,7 @@ std::vector<milliseconds> round_trips(Client& client, std::size_t size, bool ack
         setsockopt(client.fd(), IPPROTO_TCP, TCP_QUICKACK, &quick, sizeof quick);
         const auto start = Clock::now();
         client.expect_echo(message);
-        time = since(start);
+        time = time_since(start);
     }
     std::sort(times.begin(), times.end());
     return times;

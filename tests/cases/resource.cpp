@@ -204,11 +204,11 @@ Waits waits_for_room(Subject& subject, std::deque<Client>& clients) {
         if (waiting.hears_within(milliseconds(30))) return {};
         const auto asked = Clock::now();
         clients.back().expect_echo("am I served?\n");
-        waits.connected.push_back(since(asked));
+        waits.connected.push_back(time_since(asked));
         const auto start = Clock::now();
         clients.pop_front();
         waiting.receive(6);
-        waits.newcomers.push_back(since(start));
+        waits.newcomers.push_back(time_since(start));
         clients.push_back(std::move(waiting));
     }
     std::sort(waits.newcomers.begin(), waits.newcomers.end());
@@ -379,12 +379,11 @@ void nineteen_thousand(Subject& subject) {
     limit_descriptors(RLIM_INFINITY);
     need_descriptors_for(size);
     subject.start();
-    {
-        Multitude clients(subject.endpoint(), size);
-        clients.all_get_their_line_back();
-        expect_no_spin(subject, text(size, " clients are connected and silent"));
-        clients.all_get_their_line_back();
-    }
+    std::vector<Client> clients = connect_clients(subject.endpoint(), size);
+    all_get_their_line_back(clients);
+    expect_no_spin(subject, text(size, " clients are connected and silent"));
+    all_get_their_line_back(clients);
+    reset_all(clients);
     subject.connect().expect_echo("and a late one\n");
 }
 

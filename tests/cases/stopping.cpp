@@ -285,7 +285,7 @@ void five_seconds_at_most(Subject& subject) {
         if (i == 4 && has_library(server.pid(), "libtsan")) break;
         const std::string did = "the server got SIGTERM: " + scenes[i].what;
         expect_exit(server, 0, limit, did);
-        const auto took = since(start);
+        const auto took = time_since(start);
         expect(took > milliseconds(4500) || unfinished[i] == 0, did, "that it waits 5 seconds",
                text("it ended after ", took.count(), " ms"));
         const std::string line = unfinished[i] == 1
@@ -362,14 +362,6 @@ void without_memory(Subject& subject) {
 void lose_listener(const RunningServer& server) {
     const Fd copy = copy_of(find_descriptor(server.pid(), listening_socket(server.endpoint()).inode));
     check(shutdown(copy.get(), SHUT_RD), "shutdown");
-}
-
-void expect_end_by_lost_listener(RunningServer& server, const std::string& did) {
-    expect_exit(server, 1, a_moment, did);
-    const std::string errors = server.process().standard_error();
-    const bool one_line = std::count(errors.begin(), errors.end(), '\n') == 1;
-    expect(one_line && errors.find("the listening socket is lost") != std::string::npos, did,
-           "a line on standard error that says 'the listening socket is lost'", "'" + errors + "'");
 }
 
 void lost_listener(Subject& subject) {

@@ -116,7 +116,7 @@ void answers_not_held_back(Subject& subject) {
         client.receive(1);
         const auto first = Clock::now();
         client.receive(1);
-        gaps.push_back(since(first));
+        gaps.push_back(time_since(first));
     }
     std::sort(gaps.begin(), gaps.end());
     // Two of eleven are enough, as a busy machine may make any one of them late.
@@ -166,7 +166,7 @@ void newcomers(Subject& subject) {
             ++answers[i];
             if (i < busy) clients[i].send("x");
         }
-        const auto took = since(start);
+        const auto took = time_since(start);
         const int rounds = *std::max_element(answers.begin(), answers.end());
         expect(took < milliseconds(1000) || rounds <= most_rounds, did, "that no newcomer waits longer than a second",
                text(new_ones - served(), " still wait after ", took.count(), " ms, in which others got ", rounds,

@@ -1,5 +1,4 @@
 // C1 to C10: who waits for whom, what a client costs, and how far it goes.
-#include <sched.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -90,25 +89,6 @@ Finding c6_stops_at_fd_setsize(const Chapter& chapter) {
     return {full && clients.served() < size, text(clients.served(), " of ", size, " served")};
 }
 
-/// While it exists this process, and what it starts, runs on one processor only. To wake a thread on another one costs
-/// more than a request, and whether that happens is up to the scheduler.
-class OnOneProcessor {
-  public:
-    OnOneProcessor() {
-        check(sched_getaffinity(0, sizeof before_, &before_), "sched_getaffinity");
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(static_cast<std::size_t>(check(sched_getcpu(), "sched_getcpu")), &one);
-        check(sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
-    }
-    ~OnOneProcessor() { sched_setaffinity(0, sizeof before_, &before_); }
-    OnOneProcessor(const OnOneProcessor&) = delete;
-    OnOneProcessor& operator=(const OnOneProcessor&) = delete;
-
-  private:
-    cpu_set_t before_{};
-};
-
 /// A server with silent clients, and one that sends requests.
 class Watching {
   public:
@@ -176,10 +156,11 @@ Finding c10_thousands_of_clients(const Chapter& chapter) {
     need_descriptors_for(2000);
     RunningServer server(chapter.program);
     const std::size_t size = std::min<std::size_t>(9000, (descriptor_limit() - 100) / 1000 * 1000);
-    Multitude clients(server.endpoint(), size);
-    clients.all_get_their_line_back();
+    std::vector<Client> clients = connect_clients(server.endpoint(), size);
+    all_get_their_line_back(clients);
     const bool all_connected = open_descriptors(server.pid()) > size;
-    clients.all_get_their_line_back();
+    all_get_their_line_back(clients);
+    reset_all(clients);
     return {all_connected, text(size, " clients")};
 }
 

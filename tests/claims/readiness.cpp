@@ -191,7 +191,7 @@ Finding s14_epoll_wait(const Chapter& chapter) {
     RunningServer server(chapter.program);
     const Client silent(server.endpoint());
     wait_for_rest(server.pid());
-    const auto main = main_thread(server.pid());
+    const auto main = task_of(server.pid());
     if (!main || main_thread_waits_in(server.pid()) != "epoll_wait") return {false, ""};
     const int timeout = static_cast<int>(main->arguments.at(3)); // as the kernel has it: the fourth argument
     return {as_said && timeout == -1, code(text("epoll_wait(..., ", timeout, ")"))};

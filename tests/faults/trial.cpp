@@ -218,16 +218,6 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     return result;
 }
 
-/// After a loss of its listener: throws Failed unless it says so and ends with status 1 in time.
-void expect_end_by_lost_listener(RunningServer& server) {
-    const auto ended = server.process().wait(long_enough);
-    const std::string errors = server.process().standard_error();
-    if (ended && !ended->by_signal && ended->value == 1 && errors.find("the listening socket is lost") < errors.size())
-        return;
-    throw Failed{"failed accept for good", "'the listening socket is lost', and exit status 1",
-                 (ended ? to_string(*ended) : "it goes on") + ", '" + errors + "'"};
-}
-
 /// SIGTERM at a certain call, or a loss of the listener, while clients talk that take all they are sent. Throws Failed
 /// unless the server ends as it should, and whatever it had read has reached them. strace's record says how much that
 /// was.
@@ -249,7 +239,7 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     const bool told = injector.has_stopped(threads); // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
     if (told && fault.ends_it) {
-        expect_end_by_lost_listener(server);
+        expect_end_by_lost_listener(server, "failed accept for good");
     } else {
         expect_good_end(server);
     }

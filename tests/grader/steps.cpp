@@ -13,8 +13,7 @@ namespace {
 constexpr milliseconds wait_limit(3000);
 const std::string waited = "waited 3 s";
 
-// --- it listens, and it stays
-// -----------------------------------------------------------------------------------------
+// --- it listens, and it stays ----------------------------------------------------------------------------------------
 
 /// The port that the process listens on; 0 for none.
 int port_listened_on(pid_t pid) {
@@ -94,8 +93,7 @@ void stays(Subject& subject) {
     if (ended) throw Failed{did, expected, "it listened, and then it exited"};
 }
 
-// --- one client
-// -------------------------------------------------------------------------------------------------------
+// --- one client ------------------------------------------------------------------------------------------------------
 
 void accepts(Subject& subject) {
     subject.start();
@@ -198,8 +196,7 @@ void closes_when_done(Subject& subject) {
                  "nothing: the server has kept its side open"};
 }
 
-// --- more than one
-// ----------------------------------------------------------------------------------------------------
+// --- more than one ---------------------------------------------------------------------------------------------------
 
 void takes_the_next_client(Subject& subject) {
     subject.start();

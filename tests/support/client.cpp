@@ -313,6 +313,9 @@ void Exchange::receive() {
 std::vector<Client> connect_clients(const Endpoint& server, std::size_t count) {
     std::vector<Client> clients;
     clients.reserve(count);
-    while (clients.size() < count) clients.emplace_back(server);
+    while (clients.size() < count) {
+        clients.emplace_back(server);
+        if (clients.size() % 1000 == 0) clients.back().expect_echo("is there still room?\n");
+    }
     return clients;
 }

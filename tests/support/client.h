@@ -137,5 +137,5 @@ class Exchange {
     std::size_t received_ = 0;
 };
 
-/// Clients that connect and say nothing.
+/// Clients that connect and say nothing. (Each thousandth says a line, so that they do not overflow the queue.)
 std::vector<Client> connect_clients(const Endpoint& server, std::size_t count);

@@ -84,26 +84,17 @@ void Crowd::serve_and_leave() {
     }
 }
 
-Multitude::Multitude(const Endpoint& server, std::size_t size) {
-    clients_.reserve(size);
-    while (clients_.size() < size) {
-        clients_.emplace_back(server);
-        // Some at a time, so that they do not overflow the queue.
-        if (clients_.size() % 1000 == 0) clients_.back().expect_echo("is there still room?\n");
-    }
-}
-
-Multitude::~Multitude() {
-    for (Client& client : clients_) client.reset();
-}
-
-void Multitude::all_get_their_line_back() {
-    for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].send(text("client ", i, "\n"));
-    for (std::size_t i = 0; i < clients_.size(); ++i) {
+void all_get_their_line_back(std::vector<Client>& clients) {
+    for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(text("client ", i, "\n"));
+    for (std::size_t i = 0; i < clients.size(); ++i) {
         const std::string line = text("client ", i, "\n");
-        const std::string back = clients_[i].receive(line.size());
+        const std::string back = clients[i].receive(line.size());
         if (back != line) throw Failed{"sent '" + line + "'", "the same back", "'" + back + "'"};
     }
+}
+
+void reset_all(std::vector<Client>& clients) {
+    for (Client& client : clients) client.reset();
 }
 
 void exchange_at_once(const Endpoint& server, std::size_t clients, std::size_t size) {

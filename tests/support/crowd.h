@@ -56,21 +56,12 @@ class Crowd {
     Clock::time_point last_served_ = first_connects_;
 };
 
-/// So many clients that a Crowd would be too slow: they connect, and can send a line each, any number of times.
-class Multitude {
-  public:
-    Multitude(const Endpoint& server, std::size_t size);
-    /// Resets them all, as a closed one would keep its port for a minute.
-    ~Multitude();
-    Multitude(const Multitude&) = delete;
-    Multitude& operator=(const Multitude&) = delete;
+/// Each of them sends a line of its own; there may be so many that a Crowd would be too slow. Throws Failed when one
+/// gets anything else back.
+void all_get_their_line_back(std::vector<Client>& clients);
 
-    /// Throws Failed when one gets anything else.
-    void all_get_their_line_back();
-
-  private:
-    std::vector<Client> clients_;
-};
+/// Resets them all, as a closed one would keep its port for a minute.
+void reset_all(std::vector<Client>& clients);
 
 /// `clients` connections at once, each sending `size` bytes of every value in pieces of random size and comparing every
 /// byte of the echo. Throws Failed at the first that is wrong, missing or too late.

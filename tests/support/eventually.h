@@ -24,7 +24,7 @@ inline void expect_time_left() {
                  "it was not done, and was stopped"};
 }
 
-inline milliseconds since(Clock::time_point start) {
+inline milliseconds time_since(Clock::time_point start) {
     return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 }
 

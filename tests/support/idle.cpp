@@ -98,6 +98,17 @@ void expect_no_spin(pid_t server, const std::string& situation, milliseconds loo
     throw Failed{situation, "a server that waits without using the CPU", "it spins: " + seen};
 }
 
+void expect_end_by_lost_listener(RunningServer& server, const std::string& did) {
+    const auto ended = server.process().wait(stop_limit);
+    const std::string errors = server.process().standard_error();
+    if (ended && to_string(*ended) == "exit status 1" && errors.starts_with("the listening socket is lost: ") &&
+        errors.find('\n') == errors.size() - 1) {
+        return;
+    }
+    throw Failed{did, "one line on standard error, 'the listening socket is lost', and exit status 1",
+                 (ended ? to_string(*ended) : "it still runs") + ", '" + errors + "'"};
+}
+
 void expect_good_end(RunningServer& server) {
     const std::vector<pid_t> tree = process_tree(server.pid());
     const auto ended = server.process().wait(stop_limit);

@@ -56,5 +56,8 @@ void expect_given_back(const RunningServer& server, const Idle& before, const st
 /// `percent` while it is looked at, and does so each time of three. (It may have had to finish something at the first.)
 void expect_no_spin(pid_t server, const std::string& situation, milliseconds look = milliseconds(60), int percent = 50);
 
+/// After a loss of its listener: throws Failed unless it says so, in one line, and ends with status 1 in time.
+void expect_end_by_lost_listener(RunningServer& server, const std::string& did);
+
 /// After a SIGTERM: throws Failed unless it ends with status 0 in time, and leaves no process behind.
 void expect_good_end(RunningServer& server);

@@ -230,7 +230,7 @@ std::optional<std::chrono::milliseconds> asleep_for(pid_t thread) {
 }
 
 std::string main_thread_waits_in(pid_t pid) {
-    const auto main = main_thread(pid);
+    const auto main = task_of(pid);
     return main && main->call >= 0 ? call_name(main->call) : "something else";
 }
 

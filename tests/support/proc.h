@@ -68,9 +68,6 @@ std::size_t tasks_in(pid_t root, long call);
 /// One thread; the main thread has the number of its process. Nothing when it has ended. Throws Skipped as `tasks`
 /// does.
 std::optional<Task> task_of(pid_t thread);
-inline std::optional<Task> main_thread(pid_t pid) {
-    return task_of(pid);
-}
 
 /// A system call by the name that the servers' code gives it: "accept4", "select", "epoll_wait"; else "call 123".
 std::string call_name(long call);

@@ -199,3 +199,15 @@ std::optional<Ended> Process::wait(milliseconds time) {
         poll(&ended, 1, static_cast<int>(left.count()));
     }
 }
+
+OnOneProcessor::OnOneProcessor() {
+    check(sched_getaffinity(0, sizeof before_, &before_), "sched_getaffinity");
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(check(sched_getcpu(), "sched_getcpu")), &one);
+    check(sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
+}
+
+OnOneProcessor::~OnOneProcessor() {
+    sched_setaffinity(0, sizeof before_, &before_);
+}

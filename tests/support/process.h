@@ -1,6 +1,7 @@
 // Processes to test.
 #pragma once
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -103,4 +104,17 @@ class Process {
     std::string end_;
     std::atomic<std::size_t> printed_ = 0;
     std::atomic<bool> drained_ = false;
+};
+
+/// While it exists this process, and what it starts, runs on one processor only. To wake a thread on another one costs
+/// more than a request, and whether that happens is up to the scheduler.
+class OnOneProcessor {
+  public:
+    OnOneProcessor();
+    ~OnOneProcessor();
+    OnOneProcessor(const OnOneProcessor&) = delete;
+    OnOneProcessor& operator=(const OnOneProcessor&) = delete;
+
+  private:
+    cpu_set_t before_{};
 };

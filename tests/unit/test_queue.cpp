@@ -1,7 +1,5 @@
 #include "06-epoll-threadpool/queue.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -12,7 +10,6 @@
 
 #include "tests/catch.h"
 #include "tests/support/in_child.h"
-#include "tests/support/process.h"
 #include "tests/unit/counted_memory.h"
 
 namespace {
@@ -97,27 +94,6 @@ TEST_CASE("Queue: a thread is woken for each item, also while the others are bus
         queue.close();
         for (std::thread& thread : threads) thread.join();
     });
-    CHECK(child.ended == "exit status 0");
-    CHECK(child.err.empty());
-}
-
-TEST_CASE("Queue: close wakes all threads that wait") {
-    const Outcome child = in_child([] {
-        Queue<int> queue;
-        std::array<std::atomic<pid_t>, 3> tids{};
-        std::vector<std::thread> threads;
-        for (std::atomic<pid_t>& tid : tids) {
-            threads.emplace_back([&] {
-                tid = gettid();
-                if (queue.pop() != nullptr) std::cout << "an item";
-            });
-        }
-        const auto waits = [](const std::atomic<pid_t>& tid) { return tid != 0 && process_state(tid) == 'S'; };
-        std::cout << eventually([&] { return std::all_of(tids.begin(), tids.end(), waits); });
-        queue.close();
-        for (std::thread& thread : threads) thread.join();
-    });
-    CHECK(child.out == "1");
     CHECK(child.ended == "exit status 0");
     CHECK(child.err.empty());
 }
