@@ -1,9 +1,14 @@
 #include "tests/support/proc.h"
 
+#include <sys/select.h>
 #include <sys/syscall.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -73,7 +78,7 @@ std::optional<Task> read_task(const fs::path& folder) {
     Task task{std::stoi(folder.filename()), status[state + 7],
               number_behind("voluntary_ctxt_switches:", status) + number_behind("nonvoluntary_ctxt_switches:", status)};
     if (task.state == 'Z') return std::nullopt;
-    if (call.empty()) throw Skipped{(folder / "syscall").string() + " cannot be read"};
+    if (call.empty()) throw Skipped{unreadable(task.thread, "syscall")};
     // "running", or the number of the call, its six arguments, and two addresses
     if (call.size() < 9) return task;
     task.call = std::stol(call[0]);
@@ -82,6 +87,12 @@ std::optional<Task> read_task(const fs::path& folder) {
 }
 
 } // namespace
+
+std::string unreadable(pid_t thread, const std::string& file) {
+    const fs::path path = folder_of(thread) / file;
+    if (access(path.c_str(), R_OK) != 0) return path.string() + " cannot be read: " + std::strerror(errno);
+    return !fs::is_directory(path) && read_file(path).empty() ? path.string() + " is empty here" : "";
+}
 
 std::size_t number_in(const std::string& file, const std::string& name) {
     return number_behind(name, read_file(file));
@@ -285,4 +296,21 @@ std::vector<Watched> watched_by_epoll(pid_t pid) {
         }
     }
     return all;
+}
+
+Selected selected_by(const Task& in_select) {
+    std::ifstream memory(folder_of(in_select.thread) / "mem", std::ios::binary);
+    const auto highest = static_cast<int>(std::min<unsigned long>(in_select.arguments[0], FD_SETSIZE));
+    const auto read_set = [&](unsigned long address) {
+        fd_set set{};
+        std::vector<int> descriptors;
+        memory.clear();
+        memory.seekg(static_cast<std::streamoff>(address));
+        if (address == 0 || !memory.read(reinterpret_cast<char*>(&set), sizeof set)) return descriptors;
+        for (int fd = 0; fd < highest; ++fd) {
+            if (FD_ISSET(fd, &set)) descriptors.push_back(fd);
+        }
+        return descriptors;
+    };
+    return {read_set(in_select.arguments[1]), read_set(in_select.arguments[2])};
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -50,6 +51,9 @@ std::size_t thread_count(pid_t pid);
 /// Whether one of its threads runs or is ready to run.
 bool wants_the_cpu(pid_t pid);
 
+/// Empty when the file of a process or thread may be read; else which it is, and why not.
+std::string unreadable(pid_t thread, const std::string& file);
+
 /// A thread; a process without threads has one.
 struct Task {
     pid_t thread;
@@ -93,6 +97,7 @@ int descriptor_of(pid_t pid, const std::string& inode);
 struct Descriptor {
     pid_t process;
     int number;
+    auto operator<=>(const Descriptor&) const = default;
 };
 
 /// That of `root` or one of its descendants. Throws Failed when none has one for this socket.
@@ -112,3 +117,12 @@ struct Watched {
 /// All that the process's epoll instances watch. Only their own fdinfo is read: reading that of a socket keeps a
 /// reference to it for a moment, so that a close meanwhile would not take it out of epoll.
 std::vector<Watched> watched_by_epoll(pid_t pid);
+
+/// What select(2) has been asked about.
+struct Selected {
+    std::vector<int> to_read;
+    std::vector<int> to_write;
+};
+
+/// Of a thread that waits in select. The sets are in the memory of its process, and empty where that cannot be read.
+Selected selected_by(const Task& in_select);

@@ -31,10 +31,7 @@ bool is_free(std::uint16_t& port) {
 
 /// Where the server listens instead, and what that points to. Empty when it listens nowhere.
 std::string where_it_listens(pid_t root, std::uint16_t port) {
-    const std::vector<pid_t> tree = process_tree(root);
-    for (const TcpSocket& socket : listening_sockets()) {
-        const auto has_it = [&](pid_t pid) { return descriptor_of(pid, socket.inode) >= 0; };
-        if (std::none_of(tree.begin(), tree.end(), has_it)) continue;
+    for (const TcpSocket& socket : listening_sockets(root)) {
         const std::string where = text("; it listens on port ", socket.local_port);
         if (socket.local_port == swapped(port)) {
             return text(where, ", which is ", port,

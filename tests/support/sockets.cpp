@@ -73,7 +73,6 @@ TcpSocket read_socket(nlmsghdr* header) {
                      message->idiag_rqueue,
                      std::to_string(message->idiag_inode),
                      message->idiag_uid,
-                     milliseconds(message->idiag_expires),
                      host_of(message->idiag_family, id.idiag_src),
                      host_of(message->idiag_family, id.idiag_dst)};
     auto length = static_cast<unsigned>(header->nlmsg_len - NLMSG_LENGTH(sizeof *message));
@@ -127,6 +126,27 @@ std::vector<TcpSocket> sockets_with_port(std::uint16_t port) {
     return read_sockets(all_states, port);
 }
 
+std::map<ClientAddress, TcpConnection> connections_of(std::uint16_t server_port,
+                                                      const std::vector<TcpSocket>& sockets) {
+    std::map<ClientAddress, TcpConnection> all;
+    for (const TcpSocket& socket : sockets) {
+        if (socket.state == listening) continue;
+        if (socket.local_port == server_port) {
+            all[{socket.remote_host, socket.remote_port}].server = socket;
+        } else {
+            all[{socket.local_host, socket.local_port}].client = socket;
+        }
+    }
+    return all;
+}
+
+Address address_of(const TcpSocket& socket) {
+    std::array<char, INET6_ADDRSTRLEN> name{};
+    inet_ntop(AF_INET6, socket.local_host.data(), name.data(), name.size());
+    const std::string host = name.data(); // one of IPv4 is ::ffff:127.0.0.1
+    return parse_address(host.starts_with("::ffff:") ? host.substr(7) : host, socket.local_port).value();
+}
+
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {
     std::vector<TcpSocket> sockets = sockets_with_port(local_port);
     std::erase_if(sockets, [&](const TcpSocket& socket) { return socket.local_port != local_port; });
@@ -135,6 +155,15 @@ std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {
 
 std::vector<TcpSocket> listening_sockets() {
     return read_sockets(1U << TcpState::listening, {});
+}
+
+std::vector<TcpSocket> listening_sockets(pid_t root) {
+    const std::vector<pid_t> tree = process_tree(root);
+    std::vector<TcpSocket> sockets = listening_sockets();
+    std::erase_if(sockets, [&](const TcpSocket& socket) {
+        return std::none_of(tree.begin(), tree.end(), [&](pid_t pid) { return descriptor_of(pid, socket.inode) >= 0; });
+    });
+    return sockets;
 }
 
 bool nothing_is_under_way(std::uint16_t server_port) {
@@ -183,11 +212,15 @@ std::size_t written_and_unread(const Client& client) {
     return server_end(client).send_queue + client_end(client).receive_queue;
 }
 
-std::size_t read_and_not_written(const Client& client) {
-    const TcpSocket server = server_end(client);
-    const std::uint64_t read = server.received - server.receive_queue;
+std::size_t read_and_not_written(const TcpSocket& server) {
+    const std::uint64_t end = server.state == close_wait ? 1 : 0; // the kernel counts the client's FIN as a byte
+    const std::uint64_t not_read = server.receive_queue + end;
     const std::uint64_t written = server.acknowledged + server.send_queue;
-    return read > written ? read - written : 0;
+    return server.received - std::min(server.received, not_read + written);
+}
+
+std::size_t read_and_not_written(const Client& client) {
+    return read_and_not_written(server_end(client));
 }
 
 Fd copy_of(const Descriptor& original) {

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/client.h"
@@ -24,7 +26,6 @@ struct TcpSocket {
     std::size_t receive_queue; ///< bytes that the program has not read; while it listens: clients not yet accepted
     std::string inode;         ///< "0" when no program has it: it is not yet accepted, or already closed
     unsigned user = 0;
-    milliseconds expires{0}; ///< in TIME_WAIT: when it ends
     std::array<std::uint32_t, 4> local_host{};
     std::array<std::uint32_t, 4> remote_host{};
     std::uint64_t received = 0;     ///< bytes that have arrived here so far, read or not
@@ -35,6 +36,21 @@ struct TcpSocket {
 /// The sockets with this port at one of their ends.
 std::vector<TcpSocket> sockets_with_port(std::uint16_t port);
 
+/// A client's connection, both ends of it. An end that is gone, or is not on this machine, has the state 0.
+struct TcpConnection {
+    TcpSocket server{};
+    TcpSocket client{};
+};
+
+/// The client's address and port.
+using ClientAddress = std::pair<std::array<std::uint32_t, 4>, std::uint16_t>;
+
+/// The connections of the server with this port, of whose sockets these are.
+std::map<ClientAddress, TcpConnection> connections_of(std::uint16_t server_port, const std::vector<TcpSocket>& sockets);
+
+/// Its own address and port.
+Address address_of(const TcpSocket& socket);
+
 /// The sockets with this port at their own end.
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
 
@@ -43,6 +59,8 @@ std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
 std::size_t written_and_unread(const Client& client);
 
 /// How many bytes the server's program has read from the client and not written to it, as an echo server must.
+/// The client's end of file is not counted.
+std::size_t read_and_not_written(const TcpSocket& server);
 std::size_t read_and_not_written(const Client& client);
 
 /// Whether all that clients have done so far has reached the server with this port: no byte of theirs and no end of
@@ -51,6 +69,9 @@ bool nothing_is_under_way(std::uint16_t server_port);
 
 /// All sockets of this machine that listen.
 std::vector<TcpSocket> listening_sockets();
+
+/// Those that the process listens on, or one that it has started.
+std::vector<TcpSocket> listening_sockets(pid_t root);
 
 TcpSocket listening_socket(const Endpoint& server);
 

@@ -144,14 +144,13 @@ Reading Player::read() const {
     const std::vector<TcpSocket> sockets = sockets_with_port(port);
     for (const TcpSocket& ours : sockets) {
         if (ours.local_port == port && ours.state == listening) reading.queue = ours.receive_queue;
-        if (ours.local_port != port || ours.state == listening) continue;
-        for (const TcpSocket& its : sockets) {
-            const auto name = tape_.clients.find(its.local_port);
-            if (its.local_port != ours.remote_port || name == tape_.clients.end()) continue;
-            if (!clients_.contains(name->second)) continue;
-            reading.buffers[name->second] = {{its.send_queue, ours.receive_queue},
-                                             {ours.send_queue, its.receive_queue}};
-        }
+    }
+    for (const auto& [client, ends] : connections_of(port, sockets)) {
+        const auto name = tape_.clients.find(client.second);
+        if (name == tape_.clients.end() || !clients_.contains(name->second)) continue;
+        if (ends.server.state == 0 || ends.client.state == 0) continue;
+        reading.buffers[name->second] = {{ends.client.send_queue, ends.server.receive_queue},
+                                         {ends.server.send_queue, ends.client.receive_queue}};
     }
     for (const pid_t pid : process_tree(traced_.pid())) {
         if (!has_ended(pid)) reading.descriptors[pid] = descriptors_of(pid);

@@ -25,13 +25,13 @@ DOCS_NEED := netcat-openbsd ncat socat iproute2 procps perl python3
 READMES   := README.md $(sort $(wildcard 0*/*.md common/*.md tests/*.md tests/*/*.md tests/tools/*/*.md))
 .PHONY: docs test-docs
 docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO) $(WATCHER)
-	@tests/need.sh strace $(DOCS_NEED)
+	@tests/need.sh strace tmux $(DOCS_NEED)
 	@mkdir -p $(BUILD)/logs
 	@for chapter in $(CHAPTERS); do \
 	    [ -z '$(REDRAW)' ] && $(TRACER) check $$chapter/server >$(BUILD)/logs/story && continue; \
 	    $(TRACER) timeline $(BUILD)/timeline $$chapter/server && cp $(BUILD)/timeline/$$chapter.svg $$chapter/timeline.svg || exit; \
 	done
-	@$(WATCHER) $(if $(REDRAW),redraw,draw) $(SERVERS)
+	@DRAW=$(if $(REDRAW),all,changed) tests/tools/watch/watch_test.sh $(WATCHER) $(SERVERS)
 	@$(PAGES) write tests/tools/trace/exempt.txt $(READMES)
 
 # For tests/run.sh: whether the pictures tell what happens, and every command in the READMEs shows what is printed below it.

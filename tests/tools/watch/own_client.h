@@ -6,9 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <iomanip>
-#include <string>
 
-#include "common/check.h"
 #include "tests/tools/watch/look.h"
 
 class OwnClient {
@@ -18,7 +16,6 @@ class OwnClient {
         : role_(role), socket_(socket(server.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
         check(socket_.get(), "socket");
         if (connect(socket_.get(), server.raw(), server.size) < 0 && errno != EINPROGRESS) end_ = std::strerror(errno);
-        asked_ = Clock::now();
     }
 
     [[nodiscard]] pollfd waits_for() const {
@@ -60,7 +57,7 @@ class OwnClient {
     int role_;
     Fd socket_;
     std::size_t sent_ = 0;
-    Clock::time_point asked_;
+    Clock::time_point asked_ = Clock::now();
     std::optional<Clock::duration> answered_{};
     std::string end_{}; // why it is of no more use
 };

@@ -4,139 +4,118 @@
 
 #include <algorithm>
 #include <iomanip>
-#include <sstream>
 
 namespace {
 
-const std::vector<std::string> help = {"c connects a silent client; h one that says hello; n one that sends and never",
-                                       "reads. x closes the last one, q quits, and ? brings the server back.",
-                                       "",
-                                       "Follow a client's bytes from left to right. What it has sent is in its kernel",
-                                       "(its Send-Q), in the server's kernel (our Recv-Q), or else the server has read",
-                                       "it. What the server has sent is in our Send-Q, its Recv-Q, or has been read.",
-                                       "The end (FIN) counts as a byte. If the client is on another machine, you see ?",
-                                       "for it.",
-                                       "",
-                                       "A client waits while it is in the listen queue, or while not all that it has",
-                                       "sent has come back. The server is the reason if it is in a call for another.",
-                                       "For whom a sleeping thread works is concluded from what it has read and not",
-                                       "sent back, which is right only for an echo server.",
-                                       "",
-                                       "epoll: IN and OUT are asked for. With EPOLLONESHOT it is once, and afterwards",
-                                       "the descriptor is disarmed. What the server keeps in its own memory (unsent",
-                                       "bytes, the queues of chapter 06) cannot be seen from outside."};
+using Items = std::vector<std::string>;
 
-std::string state_name(int state) {
-    static const std::vector<std::string> names{"?",          "ESTABLISHED", "SYN_SENT",  "SYN_RECV",
-                                                "FIN_WAIT1",  "FIN_WAIT2",   "TIME_WAIT", "CLOSE",
-                                                "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
-    return names[state > 0 && state < 12 ? static_cast<std::size_t>(state) : 0];
+void append(Lines& lines, const Lines& more) {
+    lines.insert(lines.end(), more.begin(), more.end());
+}
+
+std::string state_name(const Connection& one) {
+    static const Items names{"?",         "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
+                             "TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "LISTEN",    "CLOSING"};
+    if (one.queued()) return "queued";
+    return names.at(static_cast<std::size_t>(one.server.state == 0 ? one.client.state : one.server.state));
 }
 
 /// A row of the table. The numbers are those of ss; only what would not fit is shortened.
 std::string row(const std::string& client, const std::string& fd, const std::array<std::uint64_t, 6>& bytes,
-                const std::string& state, bool sees_client = true) {
-    std::ostringstream out;
-    out << ' ' << std::left << std::setw(9) << client << std::right << std::setw(4) << fd;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const bool its = i == 1 || i == 5;
-        const bool large = bytes[i] >= 100'000'000;
-        out << std::setw(9) << (its && !sees_client ? "?" : large ? text(bytes[i] / 1'000'000, " MB") : text(bytes[i]));
+                const std::string& state) {
+    std::string line = text(' ', std::left, std::setw(9), client, std::right, std::setw(4), fd);
+    for (const std::uint64_t some : bytes) {
+        const std::string number = some < 100'000'000 ? text(some) : text(some / 1'000'000, " MB");
+        line += text(std::setw(9), some == Connection::unseen ? "?" : number);
     }
-    out << ' ' << state;
-    return out.str();
+    return line + ' ' + state;
 }
 
+/// A row for each client. If there are too many, those that wait or do not read come first, and the rest is summed up.
 Lines table(const Snapshot& now, std::size_t most) {
-    Lines lines{{"                sent by      its      our  sent by      our      its", Style::faint},
-                {" client     fd   client   Send-Q   Recv-Q   server   Send-Q   Recv-Q state", Style::faint}};
-    std::vector<Connection> order = now.connections;
-    if (order.empty()) return {{text(" No client is connected. In another terminal:  nc 127.0.0.1 ", now.port)}};
+    if (now.connections.empty())
+        return {{text(" No client is connected. In another terminal:  nc 127.0.0.1 ", now.port)}};
+    Lines lines{{"                sent by      its      our  sent by      our      its", Style::strong},
+                {" client     fd   client   Send-Q   Recv-Q   server   Send-Q   Recv-Q state", Style::strong}};
+    std::vector<const Connection*> order;
+    for (const Connection& one : now.connections) order.push_back(&one);
+    const auto is_special = [](const Connection* one) { return one->waits || one->does_not_read(); };
+    if (order.size() > most) std::stable_partition(order.begin(), order.end(), is_special);
     const std::size_t shown = order.size() > most ? most - 1 : order.size();
-    const auto is_special = [](const Connection& one) { return one.waits || one.does_not_read(); };
-    if (shown < order.size()) std::stable_partition(order.begin(), order.end(), is_special);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const Connection& one = *order[i];
+        const std::string fd = one.owner.number < 0 ? "-" : text(one.owner.number);
+        const Style style = one.waits ? Style::waits : one.does_not_read() ? Style::works : Style::plain;
+        lines.push_back({row(text(one.name, " :", one.port), fd, one.bytes(), state_name(one)), style});
+    }
     std::array<std::uint64_t, 6> sums{};
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        const Connection& one = order[i];
-        const auto bytes = one.bytes();
-        for (std::size_t j = 0; j < bytes.size(); ++j) sums[j] += i < shown ? 0 : bytes[j];
-        if (i >= shown) continue;
-        lines.push_back({row(text(one.name, " :", one.port), one.owner.number < 0 ? "-" : text(one.owner.number), bytes,
-                             one.queued() ? "queued" : state_name(one.server->state), one.client.has_value()),
-                         one.waits             ? Style::waits
-                         : one.does_not_read() ? Style::works
-                                               : Style::plain});
+    for (std::size_t i = shown; i < order.size(); ++i) {
+        const auto bytes = order[i]->bytes();
+        for (std::size_t j = 0; j < sums.size(); ++j) sums[j] += bytes[j] == Connection::unseen ? 0 : bytes[j];
     }
     if (shown < order.size()) lines.push_back({row(text(order.size() - shown, " more"), "", sums, "together")});
     return lines;
 }
 
+/// "in read(4), for A"; if brief, so that all who read do the same: "in read, each for its client".
 std::string doing(const Thread& thread, const Snapshot& now, bool brief) {
+    if (thread.call.empty()) return "running";
+    if (thread.call == "?") return "asleep";
     const std::string call = "in " + thread.call + (thread.fd >= 0 && !brief ? text("(", thread.fd, ")") : "");
-    const std::string whose = brief ? ", each for its client" : ", for " + whom(thread, now);
-    const std::map<Doing, std::string> texts = {{Doing::runs, "running"},
-                                                {Doing::unknown, "asleep"},
-                                                {Doing::reads, call + whose},
-                                                {Doing::writes, call + whose},
-                                                {Doing::sleeps, call + (thread.for_clients.empty() ? "" : whose)},
-                                                {Doing::accepts, call + ", for the next client"},
-                                                {Doing::waits_for_many, call + ", for what is ready first"},
-                                                {Doing::waits_for_work, call + ", for work"},
-                                                {Doing::other, call}};
-    return texts.at(thread.doing);
+    if (!thread.works()) return call + (thread.waits_for().empty() ? "" : ", for " + thread.waits_for());
+    if (thread.sleeps() && thread.for_clients.empty()) return call;
+    return call + (brief ? ", each for its client" : ", for " + whom(thread, now));
 }
 
 /// A line for each thread. Those that do the same are counted, and if there are too many, so are those that do the
 /// like.
-Lines thread_lines(const Snapshot& now, std::size_t most, bool brief = false) {
-    std::vector<std::pair<std::string, std::vector<const Thread*>>> groups; // in the order of the first ones
-    for (const Thread& thread : now.threads) {
-        const std::string what = doing(thread, now, brief);
-        auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& one) { return one.first == what; });
-        if (group == groups.end()) group = groups.insert(group, {what, {}});
-        group->second.push_back(&thread);
-    }
-    if (groups.size() > most && !brief) return thread_lines(now, most, true);
+Lines threads(const Snapshot& now, std::size_t most, bool brief = false) {
+    std::map<std::string, std::vector<const Thread*>> groups;
+    for (const Thread& thread : now.threads) groups[doing(thread, now, brief)].push_back(&thread);
+    if (groups.size() > most && !brief) return threads(now, most, true);
     Lines lines;
-    for (const auto& [what, threads] : groups) {
-        const Thread& first = *threads.front();
+    for (const auto& [what, group] : groups) {
+        const Thread& first = *group.front();
         const std::string kind = first.id == first.process ? "process" : "thread";
+        const std::string many = text(group.size(), " ", kind, kind == "process" ? "es" : "s");
+        const bool one = group.size() == 1;
         milliseconds since{0};
-        for (const Thread* thread : threads) since = std::max(since, thread->since.value_or(since));
-        std::ostringstream line;
-        line << ' ' << std::left << std::setw(16)
-             << (threads.size() == 1 ? text(kind, " ", first.id)
-                                     : text(threads.size(), " ", kind, kind == "process" ? "es" : "s"))
-             << what;
-        if (since.count() > 0) line << (threads.size() == 1 ? ", for " : ", for up to ") << seconds(since);
-        const bool works = first.doing == Doing::reads || first.doing == Doing::writes || first.doing == Doing::sleeps;
-        lines.push_back({line.str(), works ? Style::works : Style::plain});
+        for (const Thread* thread : group) since = std::max(since, thread->since.value_or(since));
+        const std::string time = since.count() == 0 ? "" : (one ? ", for " : ", for up to ") + seconds(since);
+        lines.push_back({text(' ', std::left, std::setw(16), one ? text(kind, " ", first.id) : many, what, time),
+                         first.works() && !first.call.empty() ? Style::works : Style::plain});
     }
     return lines;
 }
 
 /// A title and items, and how many more there are, in at most `most` lines.
-Lines list(const std::string& title, const std::vector<std::string>& items, std::size_t width, std::size_t most) {
-    std::string line = " " + title + std::string(16 - std::min<std::size_t>(16, title.size()), ' ');
-    Lines lines;
+Lines list(const std::string& title, const Items& items, std::size_t width, std::size_t most) {
+    Lines lines{{text(' ', std::left, std::setw(14), title)}};
     for (std::size_t i = 0; i < items.size(); ++i) {
-        const std::string more = text("  and ", items.size() - i, " more");
-        const bool last_line = lines.size() + 1 >= most;
-        const bool last_item = i + 1 == items.size();
-        if (line.size() + 2 + items[i].size() + (last_line && !last_item ? more.size() : 0) > width &&
-            line.size() > 17) {
-            lines.push_back({line + (last_line ? more : "")});
-            if (last_line) return lines;
-            line = std::string(17, ' ');
+        const bool may_be_last = lines.size() < most || i + 1 == items.size();
+        const std::size_t needed = 2 + items[i].size() + (may_be_last ? 0 : 14); // for "  and 1000 more"
+        const bool full = i > 0 && lines.back().text.size() + needed > width;
+        if (full && lines.size() >= most) {
+            lines.back().text += text("  and ", items.size() - i, " more");
+            break;
         }
-        line += (line.size() > 17 ? "  " : "") + items[i];
+        if (full) lines.push_back({std::string(15, ' ')});
+        lines.back().text += "  " + items[i];
     }
-    lines.push_back({line});
     return lines;
 }
 
-std::vector<std::string> descriptors(const Snapshot& now) {
-    std::vector<std::string> items;
+Items queue(const Snapshot& now) {
+    if (now.listener.state == 0) return {"nothing listens on this port any more"};
+    Items items{text(now.listener.receive_queue, " of ", now.listener.send_queue)};
+    for (const Connection& one : now.connections) {
+        if (one.queued()) items.push_back(text(one.name, " :", one.port));
+    }
+    return items;
+}
+
+Items descriptors(const Snapshot& now) {
+    Items items;
     pid_t process = now.pid;
     for (const auto& [descriptor, name] : now.descriptors) {
         const bool standard = descriptor.number <= STDERR_FILENO;
@@ -149,106 +128,65 @@ std::vector<std::string> descriptors(const Snapshot& now) {
 }
 
 /// What select or epoll has been asked to report; those of which the same is asked are together.
-Lines interest(const Snapshot& now, std::size_t width, std::size_t most) {
+Items interest(const Snapshot& now) {
     std::map<std::string, std::vector<int>> groups;
     for (const Watched& one : now.epoll) groups[asked_for(one)].push_back(one.fd);
-    if (now.select) groups = {{"to read", (*now.select)[0]}, {"to write", (*now.select)[1]}};
-    std::vector<std::string> items;
+    if (now.select) groups = {{"to read", now.select->to_read}, {"to write", now.select->to_write}};
+    Items items;
     for (const auto& [what, fds] : groups) {
         if (!fds.empty()) items.push_back(what + (fds.size() > 9 ? text(" (", fds.size(), "):") : ":"));
         for (const int fd : fds) items.push_back(text(fd, " ", name_of(fd, now)));
     }
-    if (items.empty()) return {};
-    return list(now.select ? "select's sets" : text("epoll ", now.epoll[0].epoll), items, width, most);
+    return items;
 }
 
-Lines queue(const Snapshot& now, std::size_t width) {
-    if (!now.listener) return {{" listen queue    nothing listens on this port any more", Style::strong}};
-    std::vector<std::string> items{text(now.listener->receive_queue, " of ", now.listener->send_queue)};
-    for (const Connection& one : now.connections) {
-        if (one.queued()) items.push_back(text(one.name, " :", one.port));
-    }
-    return list("listen queue", items, width, 1);
-}
-
-Lines closed(const Snapshot& now, std::size_t width) {
-    std::vector<std::string> items;
-    for (const Connection& one : now.closed) {
-        const TcpSocket& end = one.client ? *one.client : *one.server;
-        items.push_back(text(one.name, " :", one.port, " ", state_name(end.state), " at the ",
-                             one.client ? "client's" : "server's", " end",
-                             end.state == time_wait ? ", " + seconds(end.expires) + " to go" : ""));
-    }
-    return items.empty() ? Lines{} : list("closed", items, width, 1);
-}
-
-Lines commands(const Snapshot& now) {
+/// The system's own tools, which show the same.
+Items commands(const Snapshot& now) {
     const std::string folder = text("/proc/", now.pid);
-    std::string in;
-    if (!now.threads.empty() && now.threads[0].number >= 0) {
-        const Thread& main = now.threads[0];
-        in = text("   (", main.number, " is ", main.call,
-                  main.fd >= 0 ? text(", 0x", std::hex, main.fd, " its fd") : "", ")");
-    }
-    if (!now.epoll.empty()) in = text(" ", folder, "/fdinfo/", now.epoll[0].epoll);
-    return {{text(" the same:  ss -tn '( sport = :", now.port, " or dport = :", now.port, " )'   strace -fp ", now.pid),
-             Style::faint},
-            {text("            ss -ltn 'sport = :", now.port, "'   ls -l ", folder, "/fd"), Style::faint},
-            {"            cat " + folder + "/syscall" + in, Style::faint}};
-}
-
-/// All that is below the table; each list in at most so many lines.
-Lines lists(const Snapshot& now, const Around& around, std::size_t width, std::size_t each) {
-    Lines all = closed(now, width);
-    const auto append = [&](const Lines& more) { all.insert(all.end(), more.begin(), more.end()); };
-    append(list("descriptors", descriptors(now), width, each));
-    append(interest(now, width, each + 1));
-    if (!around.own.empty()) append(list("your clients", around.own, width, each));
-    all.push_back({""});
-    append(commands(now));
+    Items all{text("ss -tn '( sport = :", now.port, " or dport = :", now.port, " )'"), text("strace -fp ", now.pid),
+              text("ss -ltn 'sport = :", now.port, "'"), "ls -l " + folder + "/fd"};
+    if (!now.epoll.empty()) all.push_back(text("cat ", folder, "/fdinfo/", now.epoll[0].epoll));
+    all.push_back("cat " + folder + "/syscall");
+    if (now.threads.empty() || now.threads[0].number < 0) return all;
+    const Thread& main = now.threads[0];
+    const std::string fd = main.fd < 0 ? "" : text(", 0x", std::hex, main.fd, " its fd");
+    all.back() += text(" (", main.number, " is ", main.call, fd, ")");
     return all;
 }
 
 } // namespace
 
-Lines screen(const Snapshot& now, const Around& around, std::size_t width, std::size_t height) {
-    const std::string host = now.listener ? to_string(now.listener->local_host) : "port";
-    const std::string where = host.find(':') == std::string::npos ? host : "[" + host + "]";
-    const std::string left = text(" ", around.title, "   pid ", now.pid, "   ", where, ":", now.port);
-    const std::size_t used = left.size() + around.keys.size();
-    Lines all{{left + std::string(width > used ? width - used : 1, ' ') + around.keys, Style::strong}, {""}};
-    const auto append = [&](const Lines& more) { all.insert(all.end(), more.begin(), more.end()); };
-    const std::size_t most = height == 0 ? 1000 : height; // lines there are
-    const std::size_t few = std::max<std::size_t>(most / 6, 1);
-
-    const std::vector<std::string> waits = who_waits(now);
-    const std::size_t told = waits.size() > few ? few - 1 : waits.size();
-    for (std::size_t i = 0; i < told && !around.help; ++i) {
-        all.push_back({" " + waits[i], waits[i].find(" waits ") == std::string::npos ? Style::strong : Style::waits});
-    }
-    if (told < waits.size() && !around.help) all.push_back({text(" and ", waits.size() - told, " more"), Style::waits});
-    for (const std::string& line : now.unseen) all.push_back({" not seen: " + line, Style::works});
-    all.push_back({""});
-    for (const std::string& line : help) {
-        if (around.help) all.push_back({" " + line});
-    }
-    if (!around.help) {
-        append(thread_lines(now, few));
-        append(queue(now, width));
+Lines screen(const Snapshot& now, const std::string& title, const Items& own, std::size_t width, std::size_t height) {
+    const std::string where = now.listener.state == 0 ? text("port ", now.port) : to_string(address_of(now.listener));
+    const std::string keys = height == 0 ? "" : "   c h n x  ? help  q quit"; // a terminal that has keys
+    const Items waits = who_waits(now);
+    const Style style = waits[0].find("Nobody waits") != std::string::npos ? Style::strong : Style::waits;
+    const std::string asked = now.select          ? "select's sets"
+                              : now.epoll.empty() ? ""
+                                                  : text("epoll ", now.epoll[0].epoll);
+    const std::vector<std::pair<std::string, Items>> lists{
+        {"descriptors", descriptors(now)}, {asked, interest(now)}, {"your clients", own}};
+    Lines all;
+    // Each part may have so many lines. If that is more than there are, each gets less.
+    for (std::size_t most = height == 0 ? 1000 : height / 4 + 2; most > 1; --most) {
+        all = {{text(" ", title, "   pid ", now.pid, "   ", where, keys), Style::strong}, {""}};
+        const std::size_t told = waits.size() > most ? most - 1 : waits.size();
+        for (std::size_t i = 0; i < told; ++i) all.push_back({" " + waits[i], style});
+        if (told < waits.size()) all.push_back({text(" and ", waits.size() - told, " more"), style});
+        for (const std::string& what : now.unseen) all.push_back({" not seen: " + what, Style::works});
         all.push_back({""});
-        // As much of the lists as leaves room for the table.
-        Lines below;
-        std::size_t room = 0; // for the table's rows
-        std::size_t each = few;
-        do {
-            below = lists(now, around, width, each);
-            const std::size_t other = all.size() + 2 + below.size();
-            room = std::max<std::size_t>(most > other ? most - other : 0, 2);
-        } while (room < now.connections.size() && --each > 0);
-        append(table(now, room));
-        append(below);
+        append(all, threads(now, most));
+        append(all, list("listen queue", queue(now), width, 1));
+        all.push_back({""});
+        append(all, table(now, 2 * most));
+        for (const auto& [name, items] : lists) {
+            if (!items.empty()) append(all, list(name, items, width, (most + 1) / 2));
+        }
+        all.push_back({""});
+        append(all, list("the same:", commands(now), width, 4));
+        if (height == 0 || all.size() <= height) break;
     }
     for (Line& line : all) line.text.resize(std::min(line.text.size(), width));
-    if (height > 0 && all.size() > height) all.resize(height);
+    if (height > 0) all.resize(std::min(all.size(), height));
     return all;
 }

@@ -1,12 +1,9 @@
-// A snapshot as lines of text, for a terminal, a script or a picture.
+// A snapshot as lines of text, for a terminal or a script.
 #pragma once
-
-#include <string>
-#include <vector>
 
 #include "tests/tools/watch/look.h"
 
-enum class Style { plain, strong, faint, waits, works };
+enum class Style { plain, strong, waits, works };
 
 struct Line {
     std::string text;
@@ -14,13 +11,7 @@ struct Line {
 };
 using Lines = std::vector<Line>;
 
-/// What is shown beside the server.
-struct Around {
-    std::string title;              ///< "03-select-server"
-    std::string keys{};             ///< that can be pressed
-    std::vector<std::string> own{}; ///< what our own clients do
-    bool help = false;
-};
-
+/// `title`: what the server is called; `own`: what our own clients do.
 /// At most `height` lines of `width` letters. 0 stands for as many as are needed.
-Lines screen(const Snapshot& now, const Around& around, std::size_t width, std::size_t height);
+Lines screen(const Snapshot& now, const std::string& title, const std::vector<std::string>& own, std::size_t width = 80,
+             std::size_t height = 0);

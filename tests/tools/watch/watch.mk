@@ -2,13 +2,13 @@
 
 WATCHER       := $(BUILD)/tests/tools/watch/watcher
 TEST_PROGRAMS += $(WATCHER)
-$(WATCHER): $(patsubst %,$(BUILD)/tests/tools/watch/%.o,main look why screen terminal picture) $(SUPPORT)
+$(WATCHER): $(call objects,tools/watch) $(SUPPORT)
 $(BUILD)/tests/tools/watch/%.o: OPTIMIZE := -O2
-$(BUILD)/tests/tools/watch/terminal.o: | need-ncurses
-$(WATCHER): LIBS = $(if $(wildcard /usr/include/ncurses.h),-lncurses)
+$(BUILD)/tests/tools/watch/window.o: | need-ncurses
+$(WATCHER): LIBS = -lncurses
 .PHONY: watch need-ncurses
 need-ncurses:
-	@tests/need.sh 'libncurses-dev?'
+	@tests/need.sh libncurses-dev
 
 ## make watch CHAPTER=03 start one and see inside it; PID=4711: one that runs
 ###                       PORT=7100, ARGS='--think 2000'; ONCE=1 prints one snapshot
@@ -16,7 +16,4 @@ watch: $(WATCHER) $(if $(PID),,$(one))
 	@$(WATCHER) $(if $(PID),pid $(PID) $(PORT),start $(one) $(or $(PORT),7007) $(ARGS))
 
 # For tests/run.sh: the window, driven in tmux, and whether the pages' screenshots show what is to be seen.
-define watch_checks
-watch tests/tools/watch/watch_test.sh $(WATCHER) $(tested)
-snapshots $(WATCHER) check $(tested)
-endef
+watch_checks = watch tests/tools/watch/watch_test.sh $(WATCHER) $(tested)

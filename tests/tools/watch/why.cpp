@@ -2,7 +2,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <set>
+#include <iomanip>
 
 #include "tests/tools/watch/look.h"
 
@@ -19,19 +19,18 @@ std::string joined(const std::set<std::string>& names, const std::string& betwee
 
 /// "the server is in write for A, and A does not read"
 std::string what_it_does(const Thread& thread, const Snapshot& now) {
-    if (thread.doing == Doing::runs) return "the server is busy";
+    if (thread.call.empty()) return "the server is busy";
     const std::string in = "the server is in " + thread.call + " for " + whom(thread, now);
     if (thread.for_clients.size() != 1) return in;
     const Connection& client = now.connections[thread.for_clients.front()];
-    if (thread.doing == Doing::writes && client.does_not_read()) return in + ", and " + client.name + " does not read";
-    const bool silent = thread.doing == Doing::reads && client.server->receive_queue == 0;
-    return silent ? in + ", and " + client.name + " is silent" : in;
+    if (thread.reads()) return in + (client.server.receive_queue == 0 ? ", and " + client.name + " is silent" : "");
+    return in + (client.does_not_read() ? ", and " + client.name + " does not read" : "");
 }
 
 /// Whether select or epoll has been told to look after the listener. True where that is not to be seen.
 bool asks_for_clients(const Snapshot& now) {
     const auto is_listener = [&](int fd) { return name_of(fd, now) == "listener"; };
-    if (now.select) return std::any_of((*now.select)[0].begin(), (*now.select)[0].end(), is_listener);
+    if (now.select) return std::any_of(now.select->to_read.begin(), now.select->to_read.end(), is_listener);
     return std::none_of(now.epoll.begin(), now.epoll.end(),
                         [&](const Watched& one) { return is_listener(one.fd) && asked_for(one) == "nothing"; });
 }
@@ -39,29 +38,22 @@ bool asks_for_clients(const Snapshot& now) {
 /// Why the client at `index` waits; empty when there is no reason to be seen, and then it will not wait for long.
 std::string reason(std::size_t index, const Snapshot& now) {
     const Connection& client = now.connections[index];
-    std::set<pid_t> processes{client.owner.process}; // those that could serve it
-    for (const auto& [descriptor, name] : now.descriptors) {
-        if (client.queued() && name == "listener") processes.insert(descriptor.process);
-    }
-    const auto could_serve = [&](const Thread& one) {
-        return now.descriptors.empty() || processes.contains(one.process); // where none are to be seen, any could
-    };
     std::set<std::string> others;
     std::vector<const Thread*> busy;
     for (const Thread& thread : now.threads) {
-        const bool works = thread.doing == Doing::reads || thread.doing == Doing::writes ||
-                           thread.doing == Doing::sleeps || thread.doing == Doing::runs;
-        if (!could_serve(thread)) continue;
-        if (thread.doing == Doing::unknown) return "the call that the server is in is not to be seen";
-        if (!works) continue;
+        const bool could_serve = thread.process == client.owner.process || now.descriptors.empty() || // none to be seen
+                                 (client.queued() && now.acceptors.contains(thread.process));
+        if (!could_serve) continue;
+        if (thread.call == "?") return "the call that the server is in is not to be seen";
+        if (!thread.works()) continue;
         const auto& clients = thread.for_clients;
         if (std::find(clients.begin(), clients.end(), index) != clients.end()) {
-            return thread.doing == Doing::reads ? "" : "the server is in " + thread.call + " for it";
+            return thread.reads() ? "" : "the server is in " + thread.call + " for it";
         }
         busy.push_back(&thread);
         for (const std::size_t one : clients) others.insert(now.connections[one].name);
     }
-    const bool unread = client.queued() || client.server->receive_queue > 0;
+    const bool unread = client.queued() || client.server.receive_queue > 0;
     if (busy.size() == 1 && unread) return what_it_does(*busy.front(), now);
     if (busy.size() > 1 && unread) return text(busy.size(), " threads are busy, for ", joined(others, ", "));
     return client.queued() && !asks_for_clients(now) ? "the server asks for no new client now" : "";
@@ -70,14 +62,12 @@ std::string reason(std::size_t index, const Snapshot& now) {
 } // namespace
 
 std::string seconds(milliseconds time) {
-    return text(time.count() / 1000, ".", time.count() / 100 % 10, " s");
+    return text(std::fixed, std::setprecision(1), static_cast<double>(time.count()) / 1000, " s");
 }
 
 std::string name_of(int fd, const Snapshot& now) {
-    for (const auto& [descriptor, name] : now.descriptors) {
-        if (descriptor.process == now.pid && descriptor.number == fd) return name;
-    }
-    return "";
+    const auto found = now.descriptors.find({now.pid, fd});
+    return found == now.descriptors.end() ? "" : found->second;
 }
 
 std::string whom(const Thread& thread, const Snapshot& now) {
@@ -99,24 +89,22 @@ std::string asked_for(const Watched& watched) {
 }
 
 std::vector<std::string> who_waits(const Snapshot& now) {
-    std::vector<std::pair<milliseconds, std::string>> found;
-    std::vector<std::string> sentences;
+    std::multimap<std::pair<bool, milliseconds>, std::string> found; // those that wait for others first
     for (std::size_t i = 0; i < now.connections.size(); ++i) {
         const Connection& client = now.connections[i];
         const std::string why = client.waits >= worth_telling ? reason(i, now) : "";
-        if (!why.empty())
-            found.emplace_back(*client.waits, client.name + " waits " + seconds(*client.waits) +
-                                                  (client.queued() ? " in the queue: " : ": ") + why + ".");
+        if (why.empty()) continue;
+        found.emplace(std::pair(why.ends_with(" it"), -*client.waits),
+                      client.name + " waits " + seconds(*client.waits) + (client.queued() ? " in the queue: " : ": ") +
+                          why + ".");
     }
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { // those that wait for others first
-        return std::pair(b.second.ends_with(" it."), a.first) > std::pair(a.second.ends_with(" it."), b.first);
-    });
-    for (const auto& [time, sentence] : found) sentences.push_back(sentence);
+    std::vector<std::string> sentences;
+    for (const auto& [order, sentence] : found) sentences.push_back(sentence);
+    if (!sentences.empty()) return sentences;
     for (const Connection& client : now.connections) {
-        if (!found.empty() || !client.does_not_read()) continue;
+        if (!client.does_not_read()) continue;
         sentences.push_back(text(client.name, " does not read. Nobody waits because of that. The server keeps ",
-                                 client.unanswered(), " bytes."));
+                                 read_and_not_written(client.server), " bytes."));
     }
-    if (sentences.empty()) sentences.emplace_back("Nobody waits.");
-    return sentences;
+    return sentences.empty() ? std::vector<std::string>{"Nobody waits."} : sentences;
 }
