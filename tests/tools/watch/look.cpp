@@ -96,8 +96,12 @@ void Watcher::look_at_connections(Snapshot& now, const std::vector<TcpSocket>& s
     const auto all = connections_of(port_, sockets);
     std::erase_if(names_, [&](const auto& known) { return !all.contains(known.first); });
     if (names_.empty()) named_ = 0;
+    std::multimap<unsigned long, ClientAddress> by_age; // a younger socket has a higher inode
     for (const auto& [client, ends] : all) {
-        Connection one{ends};
+        by_age.emplace(ends.client.state == 0 ? 0 : std::stoul(ends.client.inode), client);
+    }
+    for (const auto& [inode, client] : by_age) {
+        Connection one{all.at(client)};
         if (one.closed() && !names_.contains(client)) continue; // before our time
         if (!names_.contains(client)) names_[client] = letters(named_++);
         one.name = names_[client];

@@ -31,7 +31,8 @@ std::string row(const std::string& client, const std::string& fd, const std::arr
     return line + ' ' + state;
 }
 
-/// A row for each client. If there are too many, those that wait or do not read come first, and the rest is summed up.
+/// A row for each client. If there are too many, those that wait or do not read come first and those that have left
+/// come last, and what has no room is summed up.
 Lines table(const Snapshot& now, std::size_t most) {
     if (now.connections.empty())
         return {{text(" No client is connected. In another terminal:  nc 127.0.0.1 ", now.port)}};
@@ -39,8 +40,12 @@ Lines table(const Snapshot& now, std::size_t most) {
                 {" client     fd   client   Send-Q   Recv-Q   server   Send-Q   Recv-Q state", Style::strong}};
     std::vector<const Connection*> order;
     for (const Connection& one : now.connections) order.push_back(&one);
-    const auto is_special = [](const Connection* one) { return one->waits || one->does_not_read(); };
-    if (order.size() > most) std::stable_partition(order.begin(), order.end(), is_special);
+    const auto rank = [](const Connection* one) {
+        return one->waits || one->does_not_read() ? 0 : one->closed() ? 2 : 1;
+    };
+    if (order.size() > most) {
+        std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
+    }
     const std::size_t shown = order.size() > most ? most - 1 : order.size();
     for (std::size_t i = 0; i < shown; ++i) {
         const Connection& one = *order[i];
