@@ -112,6 +112,7 @@ struct Watched {
     std::uint32_t events;
     std::uint64_t data;
     int epoll = -1; ///< the instance's own descriptor
+    bool operator==(const Watched&) const = default;
 };
 
 /// All that the process's epoll instances watch. Only their own fdinfo is read: reading that of a socket keeps a

@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+const fs::path here = "tests/tools/player";
+
 std::string content_of(const fs::path& path) {
     std::ifstream file(path);
     if (!file) throw std::runtime_error(path.string() + ": cannot be read");
@@ -37,7 +39,6 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 /// One file with everything in it. A "<" in the data must not end the script that it is in.
 void write_page(const fs::path& path, const Json& data) {
-    const fs::path here = "tests/tools/player";
     std::string text = data.dump();
     for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
     std::string page = content_of(here / "page.html");
@@ -54,15 +55,14 @@ Json record(const std::string& server, const std::string& scene) {
 
 void write_index(const fs::path& folder, const std::vector<std::string>& servers) {
     std::string page =
-        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        "<title>See inside</title>\n<style>body { font: 18px/1.6 system-ui, sans-serif; max-width: 40rem; "
-        "margin: 2rem auto; padding: 0 1rem; color-scheme: light dark; }</style>\n<h1>See inside</h1>\n"
-        "<p>Six servers, recorded call by call. Step through with the arrow keys.</p>\n<ul>\n";
+        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=color-scheme content='light dark'>\n"
+        "<meta name=viewport content='width=device-width'><title>See inside</title>\n<h1>See inside</h1>\n"
+        "<p>Six servers, recorded call by call. Step through with the arrow keys.</p>\n";
     for (const std::string& server : servers) {
         const std::string chapter = chapter_of(server);
-        page += "<li><a href='" + chapter + ".html'>" + chapter + "</a></li>\n";
+        page += "<p><a href='" + chapter + ".html'>" + chapter + "</a></p>\n";
     }
-    write_file(folder / "index.html", page + "</ul>\n</html>\n");
+    write_file(folder / "index.html", page + "</html>\n");
 }
 
 int check(const std::vector<std::string>& servers) {
@@ -71,44 +71,48 @@ int check(const std::vector<std::string>& servers) {
         const std::string name = chapter_of(server) + ": the player's model agrees with the kernel";
         if (!asked_for(name)) continue;
         const auto start = Clock::now();
-        std::string why;
+        const auto add = [&](Tally::Verdict result, const std::string& note, const std::string& why) {
+            tally.add(result, Clock::now() - start, name, note, why);
+        };
         try {
-            const Json data = record(server, chapter_of(server));
-            if (data["steps"].size() < 20) why = text("only ", data["steps"].size(), " steps\n");
+            const std::size_t steps = record(server, chapter_of(server))["steps"].size();
+            add(steps < 20 ? Tally::failed : Tally::ok, "", steps < 20 ? text("only ", steps, " steps\n") : "");
         } catch (const Skipped& skipped) {
-            tally.add(Tally::skipped, {}, name, text("skipped: ", skipped.what()));
-            continue;
+            add(Tally::skipped, text("skipped: ", skipped.what()), "");
         } catch (const std::exception& error) {
-            why = text(error.what(), "\n");
+            add(Tally::failed, "", text(error.what(), "\n"));
         }
-        tally.add(why.empty() ? Tally::ok : Tally::failed, Clock::now() - start, name, "", why);
     }
     return tally.finish();
 }
 
+/// Records them side by side, because most of the time they wait.
+int write(const fs::path& folder, const std::vector<std::string>& servers) {
+    std::vector<std::future<Json>> recordings;
+    for (const std::string& server : servers) {
+        recordings.push_back(std::async(std::launch::async, record, server, chapter_of(server)));
+    }
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        const std::string chapter = chapter_of(servers[i]);
+        write_page(folder / (chapter + ".html"), {{"runs", {recordings[i].get()}}, {"name", chapter}});
+    }
+    if (servers.size() > 1) write_index(folder, servers);
+    return 0;
+}
+
+/// Both play the scene of the second server's chapter.
+int write_pair(const std::vector<std::string>& words) {
+    const std::string scene = chapter_of(words[3]);
+    write_page(fs::path(words[1]) / (words[4] + ".html"), {{"runs", {record(words[2], scene), record(words[3], scene)}},
+                                                           {"name", words[4]},
+                                                           {"titles", {words[5], words[6]}}});
+    return 0;
+}
+
 int run(const std::vector<std::string>& words) {
     const std::string command = words.empty() ? "" : words[0];
-    if (command == "write" && words.size() > 2) {
-        const std::vector<std::string> servers(words.begin() + 2, words.end());
-        std::vector<std::future<Json>> recordings; // side by side, because most of the time they wait
-        for (const std::string& server : servers) {
-            recordings.push_back(std::async(std::launch::async, record, server, chapter_of(server)));
-        }
-        for (std::size_t i = 0; i < servers.size(); ++i) {
-            const std::string chapter = chapter_of(servers[i]);
-            write_page(fs::path(words[1]) / (chapter + ".html"), {{"runs", {recordings[i].get()}}, {"name", chapter}});
-        }
-        if (servers.size() > 1) write_index(words[1], servers);
-        return 0;
-    }
-    if (command == "pair" && words.size() == 7) { // the scene is that of the second server's chapter
-        const std::string scene = chapter_of(words[3]);
-        write_page(fs::path(words[1]) / (words[4] + ".html"),
-                   {{"runs", {record(words[2], scene), record(words[3], scene)}},
-                    {"name", words[4]},
-                    {"titles", {words[5], words[6]}}});
-        return 0;
-    }
+    if (command == "write" && words.size() > 2) return write(words[1], {words.begin() + 2, words.end()});
+    if (command == "pair" && words.size() == 7) return write_pair(words);
     if (command == "check" && words.size() > 1) return check({words.begin() + 1, words.end()});
     std::cerr << "usage: player write FOLDER SERVER... | pair FOLDER ONE OTHER NAME TITLE TITLE | check SERVER...\n";
     return 2;

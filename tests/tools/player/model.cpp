@@ -40,27 +40,23 @@ std::vector<int> descriptors_in(const std::string& text, const std::string& labe
     return found;
 }
 
-constexpr std::pair<const char*, std::uint32_t> epoll_names[] = {
-    {"IN", EPOLLIN},   {"OUT", EPOLLOUT}, {"RDHUP", EPOLLRDHUP},    {"HUP", EPOLLHUP},
-    {"ERR", EPOLLERR}, {"ET", EPOLLET},   {"ONESHOT", EPOLLONESHOT}};
-
-/// "EPOLLIN|EPOLLONESHOT"
-std::uint32_t epoll_bits(std::string names) {
-    std::uint32_t bits = 0;
-    std::replace(names.begin(), names.end(), '|', ' ');
-    for (const std::string& word : words_of(names)) {
-        for (const auto& [name, bit] : epoll_names) bits |= word == std::string("EPOLL") + name ? bit : 0;
-    }
-    return bits;
+/// "EPOLLIN|EPOLLONESHOT" becomes "IN ONESHOT".
+std::string short_events(std::string events) {
+    const std::string prefix = "EPOLL";
+    for (std::size_t at = 0; (at = events.find(prefix)) != std::string::npos;) events.erase(at, prefix.size());
+    std::replace(events.begin(), events.end(), '|', ' ');
+    return events == "0" ? "" : events;
 }
 
-/// "IN OUT"
-std::string names_of(std::uint32_t events) {
-    std::string names;
-    for (const auto& [name, bit] : epoll_names) {
-        if ((events & bit & ~EPOLLONESHOT) != 0) names += (names.empty() ? "" : " ") + std::string(name);
+/// The same from the numbers that the kernel says.
+std::string short_events(std::uint32_t bits) {
+    constexpr std::pair<const char*, std::uint32_t> names[] = {
+        {"IN", EPOLLIN}, {"OUT", EPOLLOUT}, {"RDHUP", EPOLLRDHUP}, {"ONESHOT", EPOLLONESHOT}, {"ET", EPOLLET}};
+    std::string events;
+    for (const auto& [name, bit] : names) {
+        if ((bits & bit) != 0) events += (events.empty() ? "" : " ") + std::string(name);
     }
-    return names;
+    return events;
 }
 
 /// The file descriptors of the process that makes the call.
@@ -160,9 +156,10 @@ void follow_wait(Json& state, const Resolved& call, bool sleeps) {
         return;
     }
     for (const ReportedEvent& one : call.reported) {
-        wait["returned"].push_back(watched(state, call, one.fd, names_of(epoll_bits(one.events))));
+        wait["returned"].push_back(watched(state, call, one.fd, short_events(one.events)));
         const auto found = wait["list"].find(key_of(one.fd));
-        if (found != wait["list"].end() && (*found)["once"] == true) (*found)["armed"] = false;
+        const bool once = found != wait["list"].end() && (*found)["events"].get<std::string>().ends_with("ONESHOT");
+        if (once) (*found)["armed"] = false;
     }
 }
 
@@ -180,9 +177,8 @@ void follow_epoll(Json& state, const Resolved& call) {
     }
     const std::string& what = event.arguments.at(3); // "{events=EPOLLIN, data=0x5}"
     const std::size_t from = what.find('=') + 1;
-    const std::uint32_t bits = epoll_bits(what.substr(from, what.find(',') - from));
-    list[fd] = watched(state, call, static_cast<int>(event.number(2)), names_of(bits));
-    list[fd]["once"] = (bits & EPOLLONESHOT) != 0;
+    const std::string events = short_events(what.substr(from, what.find(',') - from));
+    list[fd] = watched(state, call, static_cast<int>(event.number(2)), events);
     list[fd]["armed"] = true;
 }
 
@@ -357,9 +353,12 @@ void Model::add_step(const std::string& who, const Words& words, const Stack& st
         frames.push_back({frame.function, frame.file, frame.line});
         files_.insert(frame.file);
     }
+    const Json& before = steps_.empty() ? state_ : steps_.back()["state"];
+    const Json& threads = (state_["threads"].contains(who) ? state_ : before)["threads"]; // it may just have ended
     steps_.push_back({{"part", segment().part},
                       {"segment", at_},
                       {"who", who},
+                      {"thread", threads.value(who, Json::object()).value("name", "")},
                       {"title", words.title},
                       {"text", words.text},
                       {"ids", words.ids},
@@ -488,19 +487,15 @@ void Model::check() {
 }
 
 void Model::check_epoll(const std::vector<Watched>& seen) const {
-    const auto words = [](bool armed, const std::string& events, bool once) {
-        return !armed || events.empty() ? "disarmed" : events + (once ? " once" : "");
-    };
     Json kernel = Json::object();
     for (const Watched& one : seen) {
-        const std::string events = names_of(one.events & ~(EPOLLERR | EPOLLHUP)); // without those that it adds itself
-        kernel[key_of(one.fd)] =
-            words((one.events & (EPOLLIN | EPOLLOUT)) != 0, events, (one.events & EPOLLONESHOT) != 0);
+        kernel[key_of(one.fd)] = (one.events & (EPOLLIN | EPOLLOUT)) != 0 ? short_events(one.events) : "disarmed";
     }
     Json model = Json::object();
     if (state_.contains("epoll")) {
-        for (const auto& [fd, one] : state_["epoll"]["list"].items())
-            model[fd] = words(one["armed"], one["events"], one["once"]);
+        for (const auto& [fd, one] : state_["epoll"]["list"].items()) {
+            model[fd] = one["armed"] == true && one["events"] != "" ? one["events"] : "disarmed";
+        }
     }
     expect("what epoll watches", model, kernel);
 }

@@ -21,14 +21,10 @@ function row(name, content, hint) {
 
 // --- the code -------------------------------------------------------------------------------------------------------
 
-/// The step whose code is shown at n: this one, or the last one of a thread that is still in its call.
-function codeStep(run, n) {
-  for (let i = n; i >= 0; --i) if (run.steps[i].frames.length > 0) return i;
-  return -1;
-}
-
+/// Of this step, or of the last one of a thread that is still in its call.
 function code(run, n) {
-  const from = codeStep(run, n);
+  let from = n;
+  while (from >= 0 && run.steps[from].frames.length === 0) --from;
   if (from < 0) return '<p class="dim">No line of the server has run yet, or this strace shows no functions (it is built without -k).</p>';
   const frames = run.steps[from].frames;
   const chosen = view.frame >= 0 && view.frame < frames.length ? view.frame : 0;
@@ -41,8 +37,7 @@ function code(run, n) {
     const here = top + i + 1 === line;
     return `<span class="line${here ? ' now' : ''}"><span class="no">${here ? '▶' : ''}${top + i + 1}</span>${escape(text) || ' '}</span>`;
   });
-  const thread = state(run, from).threads[run.steps[from].who];
-  const whose = from === n ? '' : ` <span class="dim">· ${escape(thread ? thread.name : 'the server')} is here meanwhile</span>`;
+  const whose = from === n ? '' : ` <span class="dim">· ${escape(run.steps[from].thread || 'the server')} is here meanwhile</span>`;
   return `<div class="path">${names.reverse().join('<span class="dim"> › </span>')} <span class="dim">${escape(file)}</span>${whose}</div><pre>${shown.join('')}</pre>`;
 }
 
@@ -50,10 +45,9 @@ function code(run, n) {
 
 function buffer(run, name, path, part, label, before, now) {
   const amount = now.conns[name][path][part];
-  const largest = Math.max(1, ...run.steps.map((_, i) => i).map((i) => run.most[name + path + part]));
-  const width = amount === 0 ? 0 : Math.max(3, Math.round(100 * amount / largest));
+  const width = amount === 0 ? 0 : Math.max(3, Math.round(100 * amount / run.most[name + path + part]));
   const full = part === 1 && now.conns[name][path][0] > 0 ? ' · full' : '';
-  const old = before.conns && before.conns[name] ? before.conns[name][path][part] : 0;
+  const old = before.conns[name] ? before.conns[name][path][part] : 0;
   return `<div class="buffer ${name}${mark(old !== amount)}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${label}${full}</small></span></div>`;
 }
 
@@ -73,7 +67,7 @@ ${client && client.sent > 0 ? `<p class="sum dim">sent ${commas(client.sent)} = 
 
 function kernel(run, n, before, now) {
   let html = row('listen queue', now.queue.length > 0 ? chips(now.queue.map(clientTag), changed(before, now, 'queue')) : `<span class="chip empty${mark(changed(before, now, 'queue'))}">empty</span>`);
-  const shown = (list) => list.map((one) => `${one.fd} ${clientTag(one.name)} ${escape(one.events)}${one.once ? ' once' : ''}${one.armed === false ? ' · disarmed' : ''}`);
+  const shown = (list) => list.map((one) => `${one.fd} ${clientTag(one.name)} ${escape(one.events)}${one.armed === false ? ' · disarmed' : ''}`);
   const returned = (wait) => (wait.waits ? '<span class="chip">not yet: it sleeps</span>' : chips(shown(wait.returned), changed(before.select || before.epoll, wait, 'returned')));
   if (now.select) html += row('select asks', chips(shown(now.select.list), changed(before, now, 'select', 'list'))) + row('select returned', returned(now.select));
   if (now.epoll) {
@@ -146,13 +140,13 @@ function timeline(run, n) {
   const names = [...new Set(states.flatMap((now) => Object.keys(now.clients)))];
   const left = 112, width = 1200, unit = (width - left) / count, high = 20;
   const bar = (i, lane, kinds, title) => `<rect class="${kinds}" x="${left + i * unit}" y="${22 + lane * high}" width="${unit + 0.3}" height="13"><title>${escape(title)}</title></rect>`;
+  const height = 28 + high * (names.length + ids.length);
   let svg = '';
-  let part = '';
-  run.steps.forEach((step, i) => {
-    if (step.part === part) return;
-    part = step.part;
+  run.steps.forEach(({ part }, i) => {
+    if (i > 0 && run.steps[i - 1].part === part) return;
     const x = left + i * unit;
-    svg += `<path class="part" d="M${x} 2V${26 + high * (names.length + ids.length)}"/><text class="parts" x="${x + 4}" y="13">${escape(run.steps.filter((other) => other.part === part).length * unit > 6.5 * part.length ? part : '…')}</text>`;
+    const room = run.steps.filter((other) => other.part === part).length * unit;
+    svg += `<path class="part" d="M${x} 2V${height - 2}"/><text class="parts" x="${x + 4}" y="13">${escape(room > 6.5 * part.length ? part : '…')}</text>`;
   });
   [...names, ...ids].forEach((id, lane) => {
     svg += `<text x="0" y="${33 + lane * high}">${escape(lane < names.length ? id : nameOf(id))}</text>`;
@@ -168,7 +162,6 @@ function timeline(run, n) {
     });
   });
   const x = left + (n + 0.5) * unit;
-  const height = 28 + high * (names.length + ids.length);
   return `<svg class="time" data-left="${left / width}" viewBox="0 0 ${width} ${height}" role="img" aria-label="step ${n + 1} of ${count}">${svg}<path class="cursor" d="M${x} 0V${height}"/></svg>`;
 }
 
@@ -176,8 +169,7 @@ function timeline(run, n) {
 
 function sentence(run, n) {
   const step = run.steps[n];
-  const thread = (state(run, n).threads[step.who] || {}).name;
-  const who = thread && Object.keys(state(run, n).threads).length > 1 ? `<span class="who">${escape(thread)}</span> ` : '';
+  const who = step.thread && Object.keys(state(run, n).threads).length > 1 ? `<span class="who">${escape(step.thread)}</span> ` : '';
   const ids = step.ids.split(', ').filter(Boolean).map((id) => `<details class="id"><summary>${id}</summary>${escape(run.statements[id] || '')}</details>`);
   const checked = step.checked ? ' <span class="checked" title="The queue, the buffers, the file descriptors and the interest list were read from the kernel here, and they are as shown.">✓ the kernel says the same</span>' : '';
   return `${view.verdict}${who}<code>${escape(step.title)}</code><br>${escape(step.text)} ${ids.join(' ')}${checked}`;
@@ -250,12 +242,8 @@ function client(name) {
 }
 
 function play() {
-  if (view.timer) {
-    clearInterval(view.timer);
-    view.timer = null;
-  } else {
-    view.timer = setInterval(() => (view.at + 1 < pairs.length && !view.asking ? go(view.at + 1) : play()), 2500);
-  }
+  clearInterval(view.timer);
+  view.timer = view.timer ? null : setInterval(() => (view.at + 1 < pairs.length && !view.asking ? go(view.at + 1) : play()), 2500);
   draw();
 }
 
@@ -303,10 +291,8 @@ window.addEventListener('hashchange', () => go(Number(location.hash.slice(1)) - 
 // How full each buffer ever is: so the bars of one buffer can be compared from step to step.
 for (const run of runs) {
   run.most = {};
-  run.steps.forEach((_, i) => {
-    for (const [name, conn] of Object.entries(state(run, i).conns)) {
-      for (const path of ['upSplit', 'downSplit']) conn[path].forEach((amount, side) => { run.most[name + path + side] = Math.max(run.most[name + path + side] || 1, amount); });
-    }
-  });
+  for (const [name, conn] of run.steps.flatMap((_, i) => Object.entries(state(run, i).conns))) {
+    for (const path of ['upSplit', 'downSplit']) conn[path].forEach((amount, side) => { run.most[name + path + side] = Math.max(run.most[name + path + side] || 1, amount); });
+  }
 }
 go(location.hash ? Number(location.hash.slice(1)) - 1 : view.at, true);

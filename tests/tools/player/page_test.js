@@ -1,5 +1,5 @@
 // Tests the pages: what needs no browser, and then, with Debian's chromium, each page from its first step to its last.
-// Usage: node tests/tools/player/page_test.js FOLDER [--no-browser]
+// Usage: node tests/tools/player/page_test.js FOLDER
 'use strict';
 const assert = require('assert');
 const fs = require('fs');
@@ -21,6 +21,7 @@ function testRun(run) {
       assert.strictEqual(conn.upSplit[0] + conn.upSplit[1], conn.up);
       assert.strictEqual(conn.downSplit[0] + conn.downSplit[1], conn.down);
     }
+    assert(step.text && !/[{}]/.test(step.title + step.text + step.ids), `words of step ${n + 1}: ${step.title} ${step.text}`);
     for (const [, file, line] of step.frames) assert(run.files[file].length >= line, `${file}:${line}`);
     if (step.question) assert(step.question.choices.includes(step.question.right) && step.question.choices.length > 1);
   });
@@ -45,10 +46,8 @@ const keys = { right: '\uE014', left: '\uE012', home: '\uE011', end: '\uE010' };
 
 class Browser {
   /// chromedriver chooses a port for IPv6, and now and then the same port is taken for IPv4: then it ends.
-  async start() {
-    for (let times = 1; ; ++times) {
-      try { return await this.startOnce(); } catch (error) { if (times === 5) throw error; }
-    }
+  async start(times = 5) {
+    try { await this.startOnce(); } catch (error) { if (times === 1) throw error; await this.start(times - 1); }
   }
   async startOnce() {
     this.driver = spawn('chromedriver', ['--port=0'], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -123,15 +122,16 @@ async function narrow(browser, page) {
 }
 
 async function main() {
-  const browser = process.argv.includes('--no-browser') ? null : new Browser();
-  if (browser) await browser.start();
+  const browser = new Browser();
+  await browser.start();
   try {
     for (const page of pages) {
       const { runs } = dataOf(page);
       runs.forEach(testRun);
-      if (runs.length > 1) testPair(page, runs);
       assert(fs.statSync(path.join(folder, page)).size < 1e6);
-      if (browser && runs.length === 1) {
+      if (runs.length > 1) {
+        testPair(page, runs);
+      } else {
         await walk(browser, page, runs[0].steps.length);
         await predict(browser, page, runs[0]);
         await narrow(browser, page);
@@ -139,7 +139,7 @@ async function main() {
       console.log('ok   ' + page);
     }
   } finally {
-    if (browser) await browser.stop();
+    await browser.stop();
   }
 }
 

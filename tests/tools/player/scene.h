@@ -54,7 +54,7 @@ struct Reading {
     std::map<char, Buffers> buffers; ///< of the clients that have a connection at both ends
     std::map<pid_t, std::map<int, std::string>> descriptors;
     std::vector<Watched> epoll;
-    bool operator==(const Reading&) const;
+    bool operator==(const Reading&) const = default;
 };
 
 /// One action, and what there was when all that it caused was over.

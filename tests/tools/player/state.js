@@ -28,36 +28,30 @@ function waitsSince(run, n, name) {
 }
 
 /// What a step does, without process numbers and the sizes of partial writes: so two runs can be compared.
-function kind(run, n) {
-  const step = run.steps[n];
-  const thread = state(run, n).threads[step.who] || (n > 0 ? state(run, n - 1).threads[step.who] : null);
-  const who = thread ? thread.name : step.who;
-  return who + ': ' + step.title.replace(/\d[\d,]{3,}/g, '#').replace(/\d+ bytes?/g, '# bytes');
-}
+const kind = (step) => step.title.replace(/\d[\d,]{3,}/g, '#').replace(/\d+ bytes?/g, '# bytes');
 
 /// Two runs in step by what the clients do: the pairs of steps that are shown beside each other.
 function rows(one, other) {
   const pairs = [];
   const last = Math.max(...[one, other].map((run) => run.steps[run.steps.length - 1].segment));
-  let at = [-1, -1];
+  let at = [0, 0];
   for (let segment = 0; segment <= last; ++segment) {
-    const steps = [one, other].map((run) => run.steps.map((step, i) => [step, i])
-      .filter(([step]) => step.segment === segment).map(([, i]) => i));
+    const steps = [one, other].map((run) => run.steps.flatMap((step, i) => (step.segment === segment ? [i] : [])));
     for (let i = 0; i < Math.max(steps[0].length, steps[1].length); ++i) {
       at = at.map((before, side) => (i < steps[side].length ? steps[side][i] : before));
       pairs.push(at);
     }
   }
-  return pairs.map((pair) => pair.map((step) => Math.max(step, 0)));
+  return pairs;
 }
 
 /// What each thread does in each segment, in its own order: which thread is first is nobody's fault.
 function doings(run) {
   const count = {};
-  return run.steps.map((step, n) => {
-    const whose = step.segment + ' ' + kind(run, n).replace(/: .*/, '').replace(/worker \d/, 'worker');
+  return run.steps.map((step) => {
+    const whose = step.segment + ' ' + (step.thread || step.who).replace(/worker \d/, 'worker');
     count[whose] = (count[whose] || 0) + 1;
-    return [whose + ' ' + count[whose], kind(run, n).replace(/worker \d/, 'worker')];
+    return [whose + ' ' + count[whose], kind(step)];
   });
 }
 
@@ -84,4 +78,4 @@ function nextFor(run, n, name) {
   return n;
 }
 
-if (typeof module !== 'undefined') module.exports = { state, changed, waits, kind, rows, firstDifference, nextFor };
+if (typeof module !== 'undefined') module.exports = { state, rows, firstDifference, nextFor };
