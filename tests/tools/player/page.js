@@ -45,7 +45,7 @@ function code(run, n) {
 
 function buffer(run, name, path, part, label, before, now) {
   const amount = now.conns[name][path][part];
-  const width = amount === 0 ? 0 : Math.max(3, Math.round(100 * amount / run.most[name + path + part]));
+  const width = amount === 0 ? 0 : Math.max(1, Math.round(100 * amount / run.most[name + path + part]));
   const full = part === 1 && now.conns[name][path][0] > 0 ? ' · full' : '';
   const old = before.conns[name] ? before.conns[name][path][part] : 0;
   return `<div class="buffer ${name}${mark(old !== amount)}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${label}${full}</small></span></div>`;
@@ -102,7 +102,7 @@ function place(run, n, id) {
 function thread(run, n, id, before, now) {
   const one = now.threads[id];
   const acts = run.steps[n].who === id;
-  const nicer = { clock_nanosleep: 'sleeps: <b>a slow request</b>', futex: 'sleeps: <b>its queue is empty</b>' };
+  const nicer = { clock_nanosleep: 'sleeps: <b>a slow request</b>', futex: 'sleeps <b>until it is woken</b>' };
   const does = one.waits ? nicer[one.call] || `sleeps in <b>${escape(one.call)}</b>` : acts ? `<b>runs</b>` : 'runs on, or is about to';
   return `<div class="row${mark(acts || changed(before, now, 'threads', id))}"><span class="name">${one.waits ? '☾' : '▶'} ${escape(one.name)}</span> ${does} <span class="dim">${one.waits && one.call === 'futex' ? '' : place(run, n, id)}</span></div>`;
 }
