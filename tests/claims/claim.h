@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct Claim {
     std::function<Finding(const Chapter&)> measure;
     bool is_fault = false; ///< the statement is about a fault that one chapter has and a later one fixes
 };
+
+/// Whether the server keeps what the black-box cases of these names promise; see tests/cases/.
+bool keeps(const Chapter& chapter, std::initializer_list<const char*> names);
 
 // The claims by subject, each in the file of that name.
 std::vector<Claim> system_calls(); // S1 to S10: socket, bind, listen, accept, read, fork, write, fcntl

@@ -166,21 +166,6 @@ std::vector<TcpSocket> listening_sockets(pid_t root) {
     return sockets;
 }
 
-bool nothing_is_under_way(std::uint16_t server_port) {
-    const std::vector<TcpSocket> sockets = sockets_with_port(server_port);
-    const auto is_established = [&](std::uint16_t local_port) {
-        return std::any_of(sockets.begin(), sockets.end(), [&](const TcpSocket& client) {
-            return client.local_port == local_port && client.send_queue == 0 &&
-                   (client.state == TcpState::established || client.state == TcpState::close_wait);
-        });
-    };
-    return std::all_of(sockets.begin(), sockets.end(), [&](const TcpSocket& socket) {
-        if (socket.local_port != server_port) return socket.state != TcpState::connecting;
-        if (socket.state != TcpState::established) return socket.state != TcpState::accepting;
-        return is_established(socket.remote_port);
-    });
-}
-
 TcpSocket listening_socket(const Endpoint& server) {
     return find_socket(port_of(server.address), 0);
 }

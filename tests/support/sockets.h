@@ -63,10 +63,6 @@ std::size_t written_and_unread(const Client& client);
 std::size_t read_and_not_written(const TcpSocket& server);
 std::size_t read_and_not_written(const Client& client);
 
-/// Whether all that clients have done so far has reached the server with this port: no byte of theirs and no end of
-/// theirs is still on its way.
-bool nothing_is_under_way(std::uint16_t server_port);
-
 /// All sockets of this machine that listen.
 std::vector<TcpSocket> listening_sockets();
 

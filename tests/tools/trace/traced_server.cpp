@@ -10,6 +10,23 @@
 
 namespace {
 
+/// Whether all that clients have done so far has reached the server with this port: no byte of theirs and no end of
+/// theirs is still on its way.
+bool nothing_is_under_way(std::uint16_t server_port) {
+    const std::vector<TcpSocket> sockets = sockets_with_port(server_port);
+    const auto is_established = [&](std::uint16_t local_port) {
+        return std::any_of(sockets.begin(), sockets.end(), [&](const TcpSocket& client) {
+            return client.local_port == local_port && client.send_queue == 0 &&
+                   (client.state == TcpState::established || client.state == TcpState::close_wait);
+        });
+    };
+    return std::all_of(sockets.begin(), sockets.end(), [&](const TcpSocket& socket) {
+        if (socket.local_port != server_port) return socket.state != TcpState::connecting;
+        if (socket.state != TcpState::established) return socket.state != TcpState::accepting;
+        return is_established(socket.remote_port);
+    });
+}
+
 /// The calls that matter, as strace's -e wants them. What a strace does not know (after ?) it leaves out.
 const char* const traced_calls = "trace=%network,?read,?write,?close,/select,/epoll,/poll,/fork,/clone,?wait4,"
                                  "?clock_nanosleep,?futex,?fcntl,?exit_group";
