@@ -22,4 +22,5 @@ proxies: $(SERVERS) $(WIRE)
 .PHONY: test-beyond
 test-beyond: $(SERVERS) $(WIRE) $(PAGES)
 	@tests/need.sh iproute2 python3 haproxy nginx-light libnginx-mod-stream stunnel4 socat netcat-openbsd strace
-	@$(PAGES) exempt tests/tools/trace/exempt.txt 'make test-beyond runs it'
+	@tests/tools/network/hosts.sh /dev/null; [ $$? != 3 ] || { echo '0 passed, 0 failed, 1 skipped'; exit 0; }; \
+	$(PAGES) exempt tests/tools/trace/exempt.txt 'make test-beyond runs it'
