@@ -30,6 +30,11 @@ constexpr std::size_t too_much_at_once = 60000; // for one write; a second one h
 /// rests comes there soon.
 constexpr std::size_t too_often = 600;
 
+/// A moment of the scene was over before it was seen, as can happen on a busy machine.
+struct Missed : Failed {
+    using Failed::Failed;
+};
+
 Seconds now() {
     timespec time{};
     clock_gettime(CLOCK_REALTIME, &time);
@@ -174,7 +179,7 @@ void Player::settle(Segment& segment) {
     segment.after = std::move(last);
     segment.after.rests = Clock::now() - since > milliseconds(250);
     if (thinking > 0 && segment.after.rests && tasks_in(traced_.pid(), SYS_clock_nanosleep) != thinking) {
-        throw Failed{"let the server think", "that it is seen to think", "the answer already"};
+        throw Missed{"let the server think", "that it is seen to think", "the answer already"};
     }
 }
 
@@ -197,7 +202,7 @@ Scene scene_of(const std::string& chapter) {
     }
     if (chapter.starts_with("06")) {
         return {
-            {"--think", "4000", "--read-workers", "2", "--write-workers", "1"},
+            {"--think", "2500", "--read-workers", "2", "--write-workers", "1"},
             {{"two clients", {{'A', connects}, {'B', connects}}},
              {"two slow requests", {{'A', sends, 6, 1}, {'B', sends, 6, 2}, {0, watches}, {'A', reads}, {'B', reads}}},
              {"too much for one write", {{'A', sends, too_much_at_once, 1}, {0, watches}}},
@@ -212,5 +217,11 @@ Scene scene_of(const std::string& chapter) {
 }
 
 Tape play(const Scene& scene, const std::string& program) {
-    return Player(scene, program).play();
+    for (int left = 4;; --left) {
+        try {
+            return Player(scene, program).play();
+        } catch (const Missed&) {
+            if (left == 0) throw;
+        }
+    }
 }
