@@ -19,7 +19,7 @@ struct Connection : TcpConnection {
     [[nodiscard]] bool queued() const;
     /// Sent by the client, still in its Send-Q, in our Recv-Q; sent by the server, in our Send-Q, in its Recv-Q.
     [[nodiscard]] std::array<std::uint64_t, 6> bytes() const;
-    static constexpr std::uint64_t unseen = -1; ///< among the bytes: that end is not to be seen
+    static constexpr std::uint64_t unseen = UINT64_MAX; ///< among the bytes: that end is not to be seen
     /// The server has closed it; only the kernel remembers it.
     [[nodiscard]] bool closed() const;
     /// The client's program leaves what has arrived, so that the server's kernel cannot send more.
