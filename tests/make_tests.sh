@@ -64,6 +64,8 @@ for word in nonsense 07; do
 done
 try make test CHAPTER=9
 [ $status -eq 2 ] && says "no '9' here"; verdict 'CHAPTER=9 tests nothing'
+try make watch PID=
+[ $status -eq 2 ] && says 'PID is empty'; verdict 'make watch PID= watches nothing'
 
 try make help
 [ $status -eq 0 ] && [ "$(lines)" -gt 5 ] && [ "$(lines)" -le 24 ] && ! says '.{81}'; verdict 'make help fits a screen'
