@@ -127,7 +127,7 @@ hints() { # fault, level, case, what the story must say
     [ $status -eq 1 ] && says "^FAIL    $3" && says "$4"; verdict "$1: a hint that says '$4'"
 }
 hints backlog 01 'in order of arrival' 'hint .*backlog of 0.*listen\(2\)'
-hints eagain 05 'a lot both ways' 'hint .*EAGAIN'
+hints eagain 05 'nothing lost after a stall' 'hint .*EAGAIN'
 hints edge 05 'a lot both ways' 'hint .*EPOLLET'
 hints fork 02 'nothing at all' 'hint .*the parent has one, too'
 hints crash 01 'one line' 'it printed +about to crash'
