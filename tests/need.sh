@@ -41,6 +41,12 @@ look() { # package...
 look "$@"
 [ ${#missing[@]} -gt 0 ] || exit 0
 
+# make may call this several times at the same time, and apt-get serves one at a time.
+exec 9<"$0"
+flock 9
+look "$@"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
 how="as root: apt-get install ${missing[*]}"
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo=sudo
