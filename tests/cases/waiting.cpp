@@ -86,17 +86,29 @@ void slow_request(Subject& subject) {
                   "answer, for so many milliseconds, let it take the option --think and say SERVER='... --think 0'"};
 }
 
-/// First all requests are there at one look. Then strace delays what the worker threads do: to wake, and to let go of a
-/// client, so that it asks again before that.
+/// First all requests are there at one look. Then strace delays what the worker threads do: to wake, to let go of a
+/// client, so that it asks again before that, and to close one, so that the next client comes before that.
 void slow_workers(Subject& subject) {
     std::vector<pid_t> workers = threads_of(subject.start({"--think", std::to_string(slow.count())}).pid());
+    const pid_t server = workers.front();
     workers.erase(workers.begin()); // the main thread
+    const std::size_t without_clients = open_descriptors(server);
+    const auto wait_for_clients = [&](std::size_t count) {
+        wait_until(text("that it has ", count, " clients"),
+                   [&] { return open_descriptors(server) == without_clients + count; });
+    };
     expect_four_at_once(subject, crowd_beside_a_stopped_server(subject, 4));
-    std::vector<std::string> options{"-qq", "-e", "trace=futex,epoll_ctl", "-e",
-                                     "inject=futex,epoll_ctl:delay_exit=50000"};
+    std::vector<std::string> options{"-qq", "-e", "trace=futex,epoll_ctl,close", "-e",
+                                     "inject=futex,epoll_ctl,close:delay_exit=50000"};
     for (const pid_t worker : workers) options.insert(options.end(), {"-p", std::to_string(worker)});
     const AttachedStrace strace(options, workers);
     expect_four_at_once(subject, Crowd(subject.endpoint(), 4));
+    wait_for_clients(0);
+    {
+        const Client leaves = subject.connect();
+        wait_for_clients(1);
+    }
+    wait_for_clients(0);
     Client client = subject.connect();
     client.expect_echo("a question\n");
     client.expect_echo("and another\n");

@@ -35,6 +35,17 @@ const Excuse* find(const std::vector<Excuse>& list, const std::string& name) {
     return find_excuse(list, name, is_first() ? "01" : chapter.substr(chapter.size() / 2));
 }
 
+/// What a sanitizer has reported so far. Writing that takes a second or two, so clients may fail because of it.
+std::optional<Failed> report_of_a_sanitizer(Subject& subject) {
+    if (!subject.started()) return std::nullopt;
+    const std::string errors = subject.server().process().standard_error();
+    for (const std::string word : {"Sanitizer", "runtime error:"}) {
+        const std::size_t at = errors.find(word);
+        if (at != std::string::npos) return Failed{"left", "no report of a sanitizer", errors.substr(at, 2000)};
+    }
+    return std::nullopt;
+}
+
 /// The case is over and its clients have left. A sanitizer reports some things only at the end of the process.
 void expect_end_without_report(Subject& subject) {
     if (!subject.started() || is_first()) return;
@@ -48,11 +59,7 @@ void expect_end_without_report(Subject& subject) {
     } catch (const Failed& failed) {
         bad_end = failed; // a report says more
     }
-    const std::string errors = server.process().standard_error();
-    for (const std::string word : {"Sanitizer", "runtime error:"}) {
-        const std::size_t at = errors.find(word);
-        if (at != std::string::npos) throw Failed{"left", "no report of a sanitizer", errors.substr(at, 2000)};
-    }
+    if (const auto report = report_of_a_sanitizer(subject)) throw *report;
     if (bad_end) throw *bad_end;
 }
 
@@ -65,6 +72,7 @@ std::optional<Failed> play(const Case& played, milliseconds with_patience) {
         played.play(subject);
         expect_end_without_report(subject);
     } catch (Failed& failed) {
+        if (const auto report = report_of_a_sanitizer(subject)) return report;
         // A client of a server that has died may see a reset or the end; what killed the server says more.
         const auto ended =
             is_first() && subject.started() ? subject.server().process().wait(milliseconds(50)) : std::nullopt;
