@@ -103,15 +103,18 @@ void slow_workers(Subject& subject) {
     for (const pid_t worker : workers) options.insert(options.end(), {"-p", std::to_string(worker)});
     const AttachedStrace strace(options, workers);
     expect_four_at_once(subject, Crowd(subject.endpoint(), 4));
+    {
+        Client client = subject.connect();
+        client.expect_echo("a question\n");
+        client.expect_echo("and another\n");
+    }
     wait_for_clients(0);
     {
         const Client leaves = subject.connect();
         wait_for_clients(1);
     }
     wait_for_clients(0);
-    Client client = subject.connect();
-    client.expect_echo("a question\n");
-    client.expect_echo("and another\n");
+    subject.connect().expect_echo("the next one\n");
 }
 
 /// The client asks again before it has the first answer, and its kernel takes its time (40 ms) to acknowledge that one.
