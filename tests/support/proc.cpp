@@ -142,8 +142,7 @@ std::chrono::microseconds cpu_time(pid_t root) {
 std::size_t private_memory(pid_t root) {
     std::size_t kilobytes = 0;
     for (const pid_t pid : process_tree(root)) {
-        const std::string file = folder_of(pid) / "smaps_rollup";
-        kilobytes += number_in(file, "Private_Clean:") + number_in(file, "Private_Dirty:");
+        kilobytes += number_in(folder_of(pid) / "smaps_rollup", "Private_Dirty:");
     }
     return kilobytes * 1024;
 }

@@ -29,7 +29,8 @@ pid_t tracer_of(pid_t thread);
 /// CPU time used so far by `pid` and its descendants, in all their threads.
 std::chrono::microseconds cpu_time(pid_t pid);
 
-/// Resident private memory of `pid` and its descendants, in bytes (/proc/PID/smaps_rollup).
+/// Memory that `pid` and its descendants have written and share with nobody, in bytes (Private_Dirty in
+/// /proc/PID/smaps_rollup). What they have only read, such as a library, is private while no other process uses it.
 std::size_t private_memory(pid_t pid);
 
 /// The same and their page tables: all that they have of their own.
