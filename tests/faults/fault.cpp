@@ -1,7 +1,5 @@
 #include "tests/faults/fault.h"
 
-#include <algorithm>
-#include <initializer_list>
 #include <set>
 
 #include "tests/support/failed.h"
@@ -74,39 +72,39 @@ bool holds(const Line& line, int chapter) {
     return std::string(line.chapters).find(static_cast<char>('0' + chapter)) != std::string::npos;
 }
 
-/// Such faults of this kind, at each of these occurrences of the call.
-void add(std::vector<Fault>& all, Fault kind, const std::string& what, std::initializer_list<const char*> whens) {
-    kind.what = what;
-    for (const char* when : whens) {
-        kind.when = when;
-        all.push_back(kind);
+/// Such faults of this kind, each at each of these occurrences of the call: "EIO ENOMEM", "1 2 5".
+void add(std::vector<Fault>& all, Fault kind, const std::string& prefix, const std::string& whats,
+         const std::string& whens) {
+    for (const std::string& what : words_of(whats)) {
+        kind.what = prefix + what;
+        for (const std::string& when : words_of(whens)) {
+            kind.when = when;
+            all.push_back(kind);
+        }
     }
 }
 
 /// Errors that stay for a while: no spinning, and everyone is served when they are gone.
 void add_lasting(std::vector<Fault>& all, const Fault& kind, int chapter) {
-    if (kind.calls.starts_with("accept") && !kind.ends_it) {
-        for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"})
-            add(all, kind, text("error=", error), {"2+"});
-    }
+    if (kind.calls.starts_with("accept") && !kind.ends_it)
+        add(all, kind, "error=", "EMFILE ENFILE ENOBUFS ENOMEM", "2+");
     if (kind.no_heap() && chapter != 1) {
         Fault crowded = kind; // few clients need no more memory than a server has from the start
         crowded.crowd = chapter >= 5 ? 3000 : 900;
-        add(all, crowded, "error=ENOMEM", {"1", "2", "1+"});
+        add(all, crowded, "error=", "ENOMEM", "1 2 1+");
     }
-    if (kind.calls.starts_with("clone")) add(all, kind, "error=EAGAIN", {"1+"});
-    if (kind.calls.starts_with("select")) add(all, kind, "error=ENOMEM", {"2+"});
+    if (kind.calls.starts_with("clone")) add(all, kind, "error=", "EAGAIN", "1+");
+    if (kind.calls.starts_with("select")) add(all, kind, "error=", "ENOMEM", "2+");
 }
 
 /// A signal that is handled or does nothing, at the call; and a call that takes long, before and after its work.
 void add_signals_and_delays(std::vector<Fault>& all, Fault kind, int chapter) {
     kind.may_lose = false;
     kind.in_a_worker = false;
-    for (const std::string signal : {"SIGCHLD", "SIGCONT", "SIGWINCH", "SIGURG", "SIGPIPE"}) {
-        if (signal == "SIGPIPE" && chapter == 0) continue; // one that writes with MSG_NOSIGNAL need not expect it
-        add(all, kind, "signal=" + signal, {"1", "2", "5"});
-    }
-    for (const char* delay : {"delay_enter=20000", "delay_exit=20000"}) add(all, kind, delay, {"1", "2", "1+3"});
+    add(all, kind, "signal=", "SIGCHLD SIGCONT SIGWINCH SIGURG", "1 2 5");
+    if (chapter > 0)
+        add(all, kind, "signal=", "SIGPIPE", "1 2 5"); // one that writes with MSG_NOSIGNAL need not expect it
+    add(all, kind, "delay_", "enter=20000 exit=20000", "1 2 1+3");
 }
 
 /// SIGTERM at the call: whatever the server is doing, it delivers what it has read, and ends.
@@ -114,7 +112,7 @@ void add_stops(std::vector<Fault>& all, Fault kind, int chapter) {
     kind.may_lose = true;
     kind.in_a_worker = false;
     if (chapter == 6) kind.options.insert(kind.options.end(), {"--read-workers", "1", "--write-workers", "1"});
-    add(all, kind, "signal=SIGTERM", {"1", "2", "3", "5", "8", "20"});
+    add(all, kind, "signal=", "SIGTERM", "1 2 3 5 8 20");
 }
 
 /// The one of each kind besides the errors that come once.
@@ -139,10 +137,7 @@ std::vector<Fault> all_faults(int chapter) {
         if (!holds(line, chapter)) continue;
         Fault kind = line.kind;
         kind.calls = line.calls;
-        for (const std::string& error : words_of(line.errors)) {
-            kind.in_a_worker ? add(all, kind, "error=" + error, {"1"})
-                             : add(all, kind, "error=" + error, {"1", "2", "5"});
-        }
+        add(all, kind, "error=", line.errors, kind.in_a_worker ? "1" : "1 2 5");
         add_lasting(all, kind, chapter);
         if (kind.at_stop || !seen.insert(kind.calls).second) continue;
         add_signals_and_delays(all, kind, chapter);

@@ -1,13 +1,14 @@
 // Injects faults into the system calls of servers, prints what came of each, and the matrix.
+#include <getopt.h>
+
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <mutex>
-#include <sstream>
 #include <thread>
 
 #include "common/descriptor_limit.h"
@@ -19,16 +20,8 @@ namespace {
 
 constexpr int side_by_side = 3; // most of the time they wait
 
-/// What the command line says.
-struct Arguments {
-    bool few = false;
-    bool verbose = false;
-    std::string only; // names that contain this
-    std::vector<Target> targets;
-};
-
 [[noreturn]] void refuse(const std::string& complaint) {
-    std::cerr << complaint << "\nusage: faults [--few] [--verbose] [--only CALL:error=ERRNO:when=N] SERVER...\n"
+    std::cerr << complaint << "usage: faults [--few] [--only CALL:error=ERRNO:when=N] SERVER...\n"
               << "SERVER is one of the six (03-select-server/server), or a command with {port} in it\n";
     std::exit(2);
 }
@@ -36,137 +29,95 @@ struct Arguments {
 Target target_of(const std::string& word) {
     if (is_strangers(word)) return {0, word};
     const std::string chapter = chapter_of(word);
-    if (chapter < "01-" || chapter > "07") refuse("'" + word + "' is none of the six, and has no {port}");
+    if (chapter < "01-" || chapter > "07") refuse("'" + word + "' is none of the six, and has no {port}\n");
     return {chapter[1] - '0', word};
 }
 
-Arguments parse(int argc, char* argv[]) {
-    Arguments arguments;
-    for (int i = 1; i < argc; ++i) {
-        const std::string word = argv[i];
-        if (word == "--few") {
-            arguments.few = true;
-        } else if (word == "--verbose") {
-            arguments.verbose = true;
-        } else if (word == "--only") {
-            if (i + 1 == argc) refuse(word + " needs a value");
-            arguments.only = argv[++i];
-        } else {
-            arguments.targets.push_back(target_of(word));
-        }
-    }
-    if (arguments.targets.empty()) refuse("no server");
-    return arguments;
+/// A row of the matrix: how many faults came to this.
+using Row = std::map<Verdict, int>;
+
+int tried(Row& row) {
+    return row[Verdict::served] + row[Verdict::one_lost] + row[Verdict::failed];
 }
-
-/// A row of the matrix.
-struct Row {
-    std::string call;
-    std::map<Verdict, int> count;
-
-    [[nodiscard]] int of(Verdict verdict) const { return count.contains(verdict) ? count.at(verdict) : 0; }
-    [[nodiscard]] int tried() const { return of(Verdict::served) + of(Verdict::one_lost) + of(Verdict::failed); }
-};
 
 /// All that came of the faults of one server.
 struct Table {
-    std::vector<Row> rows;
-    std::vector<std::string> failures;
+    std::map<std::string, Row> rows; // by the call
+    Row all;
     std::string skipped; // why
 
-    void add(const Fault& fault, Verdict verdict) {
-        const std::string call = fault.calls.substr(0, fault.calls.find(','));
-        auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& one) { return one.call == call; });
-        if (row == rows.end()) row = rows.insert(rows.end(), Row{call, {}});
-        ++row->count[verdict];
-    }
-
-    [[nodiscard]] Row sum() const {
-        Row all{"all", {}};
-        for (const Row& row : rows) {
-            for (const auto& [verdict, count] : row.count) all.count[verdict] += count;
-        }
-        return all;
-    }
-
     /// Where nothing was tried, nothing has been found out; so that is a failure, too.
-    [[nodiscard]] Tally::Verdict verdict() const {
-        if (failures.empty() && !skipped.empty()) return Tally::skipped;
-        return failures.empty() && sum().tried() > 0 ? Tally::ok : Tally::failed;
+    Tally::Verdict verdict() {
+        if (all[Verdict::failed] == 0 && !skipped.empty()) return Tally::skipped;
+        return all[Verdict::failed] == 0 && tried(all) > 0 ? Tally::ok : Tally::failed;
     }
 };
 
-void print(const std::string& name, const Table& table) {
-    std::cout << '\n'
-              << std::left << std::setw(32) << name << std::right
-              << "  tried  served  one lost  failed  (not reached)\n";
-    const auto print_row = [](const Row& row) {
-        std::cout << "  " << std::left << std::setw(30) << row.call << std::right << std::setw(7) << row.tried()
-                  << std::setw(8) << row.of(Verdict::served) << std::setw(10) << row.of(Verdict::one_lost)
-                  << std::setw(8) << row.of(Verdict::failed) << std::setw(15) << row.of(Verdict::not_reached) << '\n';
+void print(const std::string& name, Table& table) {
+    std::cout << '\n' << std::left << std::setw(32) << name << "  tried  served  one lost  failed  (not reached)\n";
+    const auto print_row = [](const std::string& call, Row& row) {
+        std::cout << "  " << std::left << std::setw(30) << call << std::right << std::setw(7) << tried(row)
+                  << std::setw(8) << row[Verdict::served] << std::setw(10) << row[Verdict::one_lost] << std::setw(8)
+                  << row[Verdict::failed] << std::setw(15) << row[Verdict::not_reached] << '\n';
     };
-    for (const Row& row : table.rows) print_row(row);
-    print_row(table.sum());
-}
-
-std::string repeat_with(const std::string& program, const Target& target, const Fault& fault) {
-    return program + " --only '" + fault.name() + "' '" + target.server + "'";
+    for (auto& [call, row] : table.rows) print_row(call, row);
+    print_row("all", table.all);
 }
 
 /// Tries the faults, a few side by side.
-Table try_all(const std::string& program, const Target& target, const std::vector<Fault>& faults, bool verbose) {
+Table try_all(const std::string& program, const Target& target, const std::vector<Fault>& faults) {
     Table table;
     if (faults.empty()) table.skipped = "it has no such call";
     std::mutex mutex; // guards the table and the output
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
         for (std::size_t i = next++; i < faults.size(); i = next++) {
-            const TrialResult outcome = try_fault(target, faults[i]);
+            const Fault& fault = faults[i];
+            const TrialResult outcome = try_fault(target, fault);
             const std::lock_guard lock(mutex);
-            table.add(faults[i], outcome.verdict);
-            if (verbose) std::cout << static_cast<int>(outcome.verdict) << ' ' << faults[i].name() << std::endl;
+            ++table.rows[fault.calls.substr(0, fault.calls.find(','))][outcome.verdict];
+            ++table.all[outcome.verdict];
             if (outcome.verdict == Verdict::skipped) table.skipped = outcome.why;
             if (outcome.verdict != Verdict::failed) continue;
-            table.failures.push_back(faults[i].name());
-            std::cout << target.server << ", " << faults[i].name() << "\n    " << outcome.why
-                      << "\n    again: " << repeat_with(program, target, faults[i]) << std::endl;
+            std::cout << target.server << ", " << fault.name() << "\n    " << outcome.why << "\n    again: " << program
+                      << " --only '" << fault.name() << "' '" << target.server << "'" << std::endl;
         }
     };
-    std::vector<std::thread> threads;
+    std::vector<std::jthread> threads;
     for (int i = 0; i < side_by_side; ++i) threads.emplace_back(work);
-    for (std::thread& thread : threads) thread.join();
+    threads.clear(); // joins them
     return table;
-}
-
-std::vector<Fault> chosen(const Arguments& arguments, const Target& target) {
-    const bool few = arguments.few && arguments.only.empty();
-    std::vector<Fault> faults = few ? few_faults(target.chapter) : all_faults(target.chapter);
-    std::erase_if(faults, [&](const Fault& one) { return one.name().find(arguments.only) == std::string::npos; });
-    return faults;
-}
-
-/// Whether --only names anything at all.
-bool any_chosen(const Arguments& arguments) {
-    return std::any_of(arguments.targets.begin(), arguments.targets.end(),
-                       [&](const Target& target) { return !chosen(arguments, target).empty(); });
 }
 
 } // namespace
 
 int main(int argc, char* argv[]) {
-    const Arguments arguments = parse(argc, argv);
-    if (!any_chosen(arguments)) refuse("no fault has '" + arguments.only + "' in its name");
+    bool few = false;
+    std::string only; // names that contain this
+    const option options[] = {{"few", no_argument, nullptr, 'f'}, {"only", required_argument, nullptr, 'o'}, {}};
+    for (int given = 0; (given = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
+        if (given == '?') refuse(""); // getopt has said why
+        few = few || given == 'f';
+        if (given == 'o') only = optarg;
+    }
+    std::vector<Target> targets;
+    std::transform(argv + optind, argv + argc, std::back_inserter(targets), target_of);
+    if (targets.empty()) refuse("no server\n");
     limit_descriptors(RLIM_INFINITY);
     Tally tally;
-    for (const Target& target : arguments.targets) {
-        const std::vector<Fault> faults = chosen(arguments, target);
+    bool any = false;
+    for (const Target& target : targets) {
+        std::vector<Fault> faults = few && only.empty() ? few_faults(target.chapter) : all_faults(target.chapter);
+        std::erase_if(faults, [&](const Fault& one) { return one.name().find(only) == std::string::npos; });
+        any = any || !faults.empty();
         const auto start = Clock::now();
-        const Table table = try_all(argv[0], target, faults, arguments.verbose);
-        if (!arguments.few) print(target.server, table);
+        Table table = try_all(argv[0], target, faults);
+        if (!few) print(target.server, table);
         tally.add(table.verdict(), Clock::now() - start,
-                  text("faults: ", table.sum().tried(), " tried, ", table.sum().of(Verdict::not_reached),
+                  text("faults: ", tried(table.all), " tried, ", table.all[Verdict::not_reached],
                        " not reached in the calls of ", target.server),
                   table.skipped.empty() ? "" : "skipped: " + table.skipped);
     }
+    if (!any) refuse("no fault has '" + only + "' in its name\n");
     return tally.finish();
 }

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <regex>
 #include <thread>
 #include <utility>
 
@@ -18,7 +19,7 @@ namespace {
 class Injector {
   public:
     Injector(pid_t server, const Fault& fault)
-        : fault_(fault), strace_(options(server, fault), threads(server, fault)) {}
+        : fault_(fault), threads_(threads(server, fault)), strace_(options(fault, threads_.front()), threads_) {}
 
     /// Lets the server go on without it.
     void detach() { strace_.detach(); }
@@ -29,12 +30,12 @@ class Injector {
     }
 
     /// Whether it has told the server to stop. (A SIGTERM to a child that the server has forked does not.)
-    [[nodiscard]] bool has_stopped(const std::vector<pid_t>& threads) const {
-        if (fault_.ends_it) return hits() > 0;
-        return count([&](const TraceEvent& event) {
-                   return event.kind == TraceEvent::Kind::signal && event.name == "SIGTERM" &&
-                          std::find(threads.begin(), threads.end(), event.thread) != threads.end();
-               }) > 0;
+    [[nodiscard]] bool has_stopped() const {
+        const auto stops = [&](const TraceEvent& event) {
+            return event.kind == TraceEvent::Kind::signal && event.name == "SIGTERM" &&
+                   std::find(threads_.begin(), threads_.end(), event.thread) != threads_.end();
+        };
+        return fault_.ends_it ? hits() > 0 : count(stops) > 0;
     }
 
     /// How many bytes all the calls of that name have given: read or write.
@@ -67,52 +68,41 @@ class Injector {
     /// Those to attach to: all, or chapter 06's first worker.
     static std::vector<pid_t> threads(pid_t server, const Fault& fault) {
         const std::vector<pid_t> all = threads_of(server);
-        if (!fault.in_a_worker) return all;
-        if (all.size() < 2) throw Failed{"looked for a worker thread", "one", "none"};
-        return {all[1]};
+        return fault.in_a_worker ? std::vector<pid_t>{all.at(1)} : all;
     }
 
-    static std::vector<std::string> options(pid_t server, const Fault& fault) {
-        const std::string calls = existing(fault.calls);
+    static std::vector<std::string> options(const Fault& fault, pid_t first_thread) {
+        // With a question mark before each name: not every machine has every call.
+        const std::string calls = "?" + std::regex_replace(fault.calls, std::regex(","), ",?");
         const bool counts_bytes = fault.stops() || fault.ends_it || fault.at_stop;
         const std::string more = text(fault.no_heap() ? ",brk" : "", counts_bytes ? ",read,write" : "");
-        const std::string pid = std::to_string(fault.in_a_worker ? threads(server, fault)[0] : server);
-        std::vector<std::string> words{"-qq", "-p", pid, "-e", "trace=" + calls + more};
+        std::vector<std::string> words{"-qq", "-p", std::to_string(first_thread), "-e", "trace=" + calls + more};
         words.insert(words.end(), {"-e", "inject=" + calls + ":" + fault.what + ":when=" + fault.when});
         if (fault.no_heap()) words.insert(words.end(), {"-e", "inject=brk:retval=0:when=1+"});
         if (!fault.in_a_worker) words.emplace_back("-f");
         return words;
     }
 
-    /// With a question mark before each name: not every machine has every call.
-    static std::string existing(const std::string& calls) {
-        std::string all = "?" + calls;
-        for (std::size_t at = all.find(','); at != std::string::npos; at = all.find(',', at + 1))
-            all.insert(at + 1, "?");
-        return all;
-    }
-
     Fault fault_;
+    std::vector<pid_t> threads_;
     AttachedStrace strace_;
 };
 
+using enum Role::End;
+
 /// Those who talk while the fault comes.
-const std::vector<Role>& conversation() {
-    using enum Role::End;
-    static const std::vector<Role> roles = {
-        {.name = "lines by turns", .data = random_bytes(40, 1), .piece = 8, .ahead = 8},
-        {.name = "other lines by turns", .data = random_bytes(60, 2), .piece = 10, .ahead = 10},
-        {.name = "a megabyte before it reads",
-         .data = random_bytes(1 << 20, 3),
-         .reads_late = true,
-         .receive_buffer = 4096,
-         .segment = 536},
-        {.name = "half a megabyte, then the end of file", .data = random_bytes(1 << 19, 4), .end = half_closes},
-        {.name = "leaves", .data = random_bytes(200000, 5), .end = leaves, .leaves_after = 1000},
-        {.name = "resets", .data = random_bytes(200000, 6), .end = resets, .leaves_after = 1000},
-    };
-    return roles;
-}
+const std::vector<Role> conversation = {
+    {.name = "lines by turns", .data = random_bytes(40, 1), .piece = 8, .ahead = 8},
+    {.name = "other lines by turns", .data = random_bytes(60, 2), .piece = 10, .ahead = 10},
+    {.name = "a megabyte before it reads",
+     .data = random_bytes(1 << 20, 3),
+     .reads_late = true,
+     .receive_buffer = 4096,
+     .segment = 536},
+    {.name = "half a megabyte, then the end of file", .data = random_bytes(1 << 19, 4), .end = half_closes},
+    {.name = "leaves", .data = random_bytes(200000, 5), .end = leaves, .leaves_after = 1000},
+    {.name = "resets", .data = random_bytes(200000, 6), .end = resets, .leaves_after = 1000},
+};
 
 /// What came of the roles.
 struct Result {
@@ -126,8 +116,6 @@ void play_and_judge(std::vector<Talker>& talkers, Result& result, const Meanwhil
     const bool in_time = play(talkers, long_enough, meanwhile);
     for (const Talker& one : talkers) {
         if (!one.wrong().empty()) throw Failed{"talked", "each client its own bytes", one.wrong()};
-    }
-    for (const Talker& one : talkers) {
         if (!in_time && !one.done()) throw Failed{"talked", "that everyone gets on", one.story() + " (forever)"};
         if (one.served()) continue;
         ++result.lost;
@@ -135,10 +123,10 @@ void play_and_judge(std::vector<Talker>& talkers, Result& result, const Meanwhil
     }
 }
 
-/// Side by side; or one after the other, where a server can no more.
-Result talk(const Endpoint& server, const std::vector<Role>& roles, bool by_turns) {
+/// Those who come play at the same time, beside those who are there already; or one after the other, where a server can
+/// no more.
+Result talk(const Endpoint& server, const std::vector<Role>& roles, bool by_turns, std::vector<Talker> talkers = {}) {
     Result result;
-    std::vector<Talker> talkers;
     for (const Role& role : roles) {
         talkers.emplace_back(server, role);
         if (!by_turns) continue;
@@ -160,34 +148,6 @@ void expect_delivered(std::size_t read, std::size_t written, std::size_t got) {
                  text(read, " bytes read, ", written, " written, ", got, " with the clients")};
 }
 
-/// SIGTERM while a client has not taken all its data. Gives how much that client got.
-std::size_t stop_in_the_middle(RunningServer& server) {
-    static const Role role{.name = "still there at the stop",
-                           .data = random_bytes(8 << 20, 77),
-                           .reads_late = true,
-                           .receive_buffer = 4096,
-                           .segment = 536};
-    std::vector<Talker> last;
-    last.emplace_back(server.endpoint(), role);
-    bool told = false;
-    const auto tell = [&] {
-        if (!std::exchange(told, true)) server.process().signal(SIGTERM);
-    };
-    Result ignored;
-    play_and_judge(last, ignored, {{}, tell});
-    if (!told) server.process().signal(SIGTERM);
-    return last.front().got();
-}
-
-/// With strace gone: a late client is served, and all is as it was before the first one.
-void expect_as_before(RunningServer& server, const Idle& before, bool ours, bool by_turns) {
-    expect_running(server);
-    const Result late = talk(server.endpoint(), {line("a later client")}, by_turns);
-    if (late.lost > 0) throw Failed{"connected afterwards", "an echo", late.stories};
-    if (ours) expect_given_back(server, before);
-    expect_no_spin(server.pid(), "everyone has left");
-}
-
 /// What strace makes fail again and again is not asked for all the time.
 void expect_pauses(const Injector& injector, const std::string& what) {
     constexpr milliseconds look(200);
@@ -201,8 +161,8 @@ void expect_pauses(const Injector& injector, const std::string& what) {
     }
 }
 
-/// The conversation, while many more are connected and need memory.
-Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
+/// Many who are connected, and need memory.
+std::vector<Talker> crowd(RunningServer& server, std::size_t size) {
     std::vector<Talker> talkers;
     for (std::size_t i = 0; i < size; ++i) {
         talkers.emplace_back(server.endpoint(), line(text("one of the crowd, ", i)));
@@ -211,32 +171,27 @@ Result talk_in_a_crowd(RunningServer& server, std::size_t size) {
     const auto all_in = [&] { return !server.process().running() || open_descriptors(server.pid()) > size; };
     static_cast<void>(eventually(all_in, milliseconds(3000)));
     expect_running(server);
-    for (const Role& role : conversation()) talkers.emplace_back(server.endpoint(), role);
-    Result result;
-    play_and_judge(talkers, result);
-    expect_running(server);
-    return result;
+    return talkers;
 }
 
 /// SIGTERM at a certain call, or a loss of the listener, while clients talk that take all they are sent. Throws Failed
 /// unless the server ends as it should, and whatever it had read has reached them. strace's record says how much that
 /// was.
 TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
-    const std::vector<pid_t> threads = threads_of(server.pid());
     Injector injector(server.pid(), fault);
     std::vector<Talker> talkers;
     try {
-        for (const Role& role : conversation()) {
-            const bool takes_all = role.end == Role::End::closes || role.end == Role::End::half_closes;
+        for (const Role& role : conversation) {
+            const bool takes_all = role.end == closes || role.end == half_closes;
             if (takes_all) talkers.emplace_back(server.endpoint(), role);
         }
     } catch (const Failed&) {
-        if (!injector.has_stopped(threads)) throw; // otherwise it has stopped already, and takes nobody any more
+        if (!injector.has_stopped()) throw; // otherwise it has stopped already, and takes nobody any more
     }
     Result lost; // the stop has cut some of them short, which is no fault
     play_and_judge(talkers, lost);
-    if (fault.ends_it) wait_for_rest(server.pid());  // or it may be about to make that call
-    const bool told = injector.has_stopped(threads); // or else the call has not come, or only in a child
+    if (fault.ends_it) wait_for_rest(server.pid()); // or it may be about to make that call
+    const bool told = injector.has_stopped();       // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
     if (told && fault.ends_it) {
         expect_end_by_lost_listener(server, "failed accept for good");
@@ -252,22 +207,37 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     return {Verdict::served, ""};
 }
 
-/// A stop, with strace still there. Throws Failed unless the server ends in good order and has delivered what it has
-/// read.
+/// SIGTERM while a client has not taken all its data, with strace still there. Throws Failed unless the server ends in
+/// good order and has delivered what it has read.
 void stop_and_count(RunningServer& server, Injector& injector, const Fault& fault) {
+    static const Role role{.name = "still there at the stop",
+                           .data = random_bytes(8 << 20, 77),
+                           .reads_late = true,
+                           .receive_buffer = 4096,
+                           .segment = 536};
     const std::size_t read = injector.bytes("read");
     const std::size_t written = injector.bytes("write");
-    const std::size_t got = stop_in_the_middle(server);
+    std::vector<Talker> last;
+    last.emplace_back(server.endpoint(), role);
+    bool told = false;
+    const auto tell = [&] {
+        if (!std::exchange(told, true)) server.process().signal(SIGTERM);
+    };
+    Result ignored;
+    play_and_judge(last, ignored, {{}, tell});
+    tell(); // if it was never quiet
     expect_good_end(server);
     injector.detach();
-    if (!fault.may_lose) expect_delivered(injector.bytes("read") - read, injector.bytes("write") - written, got);
+    if (fault.may_lose) return;
+    expect_delivered(injector.bytes("read") - read, injector.bytes("write") - written, last.front().got());
 }
 
 TrialResult try_it(const Target& target, const Fault& fault) {
     const auto server = start_server(target.server, fault.options);
+    const bool ours = target.chapter > 0;
     const bool by_turns = target.chapter == 1;
     const bool lasting = fault.when.ends_with("+");
-    if (target.chapter == 0) { // what it opens with its first client, it may keep
+    if (!ours) { // what it opens with its first client, it may keep
         talk(server->endpoint(), {line("a first client")}, false);
         static_cast<void>(eventually([&] { return idle(server->pid()).processes == 1; }, milliseconds(500)));
     }
@@ -279,25 +249,27 @@ TrialResult try_it(const Target& target, const Fault& fault) {
     if (lasting && !fault.may_lose) {
         // While it lasts nobody may be served. So nobody talks before it is over; but the server must not spin.
         std::vector<Talker> talkers;
-        for (const Role& role : conversation()) talkers.emplace_back(server->endpoint(), role);
+        for (const Role& role : conversation) talkers.emplace_back(server->endpoint(), role);
         play(talkers, milliseconds(100));
         expect_running(*server);
         expect_pauses(injector, fault.what);
         injector.detach();
         play_and_judge(talkers, result);
     } else {
-        result = fault.crowd > 0 ? talk_in_a_crowd(*server, fault.crowd)
-                                 : talk(server->endpoint(), conversation(), by_turns);
+        result = talk(server->endpoint(), conversation, by_turns, crowd(*server, fault.crowd));
     }
     expect_running(*server);
     if (fault.at_stop) {
         expect_given_back(*server, before); // so nothing more is read for those who have left
         stop_and_count(*server, injector, fault);
     } else {
-        injector.detach();
-        expect_as_before(*server, before, target.chapter > 0, by_turns);
+        injector.detach(); // then a late client is served, and all is as it was before the first one
+        const Result late = talk(server->endpoint(), {line("a later client")}, by_turns);
+        if (late.lost > 0) throw Failed{"connected afterwards", "an echo", late.stories};
+        if (ours) expect_given_back(*server, before);
+        expect_no_spin(server->pid(), "everyone has left");
         server->process().signal(SIGTERM);
-        if (target.chapter > 0) expect_good_end(*server);
+        if (ours) expect_good_end(*server);
     }
     const std::size_t hits = injector.hits();
     const bool excused = fault.may_lose && !fault.at_stop; // at a stop the conversation was over before

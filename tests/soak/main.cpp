@@ -1,15 +1,15 @@
 // A conversation at random, whose seed repeats it: clients that come and go as they like, each with what it must get.
+#include <getopt.h>
+
 #include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <random>
-#include <sstream>
-#include <system_error>
+#include <utility>
 
 #include "tests/support/failed.h"
 #include "tests/support/idle.h"
@@ -28,115 +28,102 @@ struct Arguments {
 };
 
 [[noreturn]] void refuse(const std::string& complaint) {
-    std::cerr << complaint << "\nusage: soak [--seconds S] [--seed N] SERVER...\n"
+    std::cerr << complaint << "usage: soak [--seconds S] [--seed N] SERVER...\n"
               << "SERVER is one of the six, or a command with {port} in it\n";
     std::exit(2);
 }
 
 template <typename Number>
-Number number(const std::string& option, const std::string& word) {
-    Number value{};
+void read(Number& value, const std::string& word) {
     const char* const end = word.data() + word.size();
     const auto [stopped_at, error] = std::from_chars(word.data(), end, value);
-    if (error != std::errc() || stopped_at != end || value < Number{}) refuse(option + " '" + word + "': no number");
-    return value;
+    if (error != std::errc() || stopped_at != end || value < Number{}) refuse("'" + word + "': no number\n");
 }
 
 Arguments parse(int argc, char* argv[]) {
     Arguments arguments;
-    for (int i = 1; i < argc; ++i) {
-        const std::string word = argv[i];
-        if (word != "--seconds" && word != "--seed") {
-            arguments.servers.push_back(word);
-        } else if (i + 1 == argc) {
-            refuse(word + " needs a value");
-        } else if (word == "--seconds") {
-            arguments.seconds = number<double>(word, argv[++i]);
-        } else {
-            arguments.seed = number<std::uint64_t>(word, argv[++i]);
-        }
+    const option options[] = {
+        {"seconds", required_argument, nullptr, 's'}, {"seed", required_argument, nullptr, 'n'}, {}};
+    for (int given = 0; (given = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
+        if (given == '?') refuse(""); // getopt has said why
+        given == 's' ? read(arguments.seconds, optarg) : read(arguments.seed, optarg);
     }
-    if (arguments.servers.empty()) refuse("no server");
+    arguments.servers.assign(argv + optind, argv + argc);
+    if (arguments.servers.empty()) refuse("no server\n");
     return arguments;
 }
 
 /// Chance. The same seed gives the same.
-class Dice {
-  public:
-    explicit Dice(std::uint64_t seed) : random_(seed) {}
-    std::size_t from_to(std::size_t least, std::size_t most) { return least + random_() % (most - least + 1); }
-    bool one_in(std::size_t n) { return random_() % n == 0; }
-    /// Small ones as often as large ones.
-    std::size_t size(std::size_t most) {
-        std::size_t magnitude = 1;
-        while (magnitude < most && !one_in(4)) magnitude *= 8;
-        return from_to(1, std::min(magnitude, most));
-    }
+using Dice = std::mt19937_64;
 
-  private:
-    std::mt19937_64 random_;
-};
+std::size_t from_to(Dice& dice, std::size_t least, std::size_t most) {
+    return least + dice() % (most - least + 1);
+}
+
+bool one_in(Dice& dice, std::size_t n) {
+    return dice() % n == 0;
+}
+
+/// Small ones as often as large ones.
+std::size_t random_size(Dice& dice, std::size_t most) {
+    std::size_t magnitude = 1;
+    while (magnitude < most && !one_in(dice, 4)) magnitude *= 8;
+    return from_to(dice, 1, std::min(magnitude, most));
+}
 
 Role random_role(Dice& dice) {
     static const std::string bytes = random_bytes(1 << 20, 6);
     Role role;
-    role.data = bytes.substr(dice.from_to(0, 700000), dice.size(300000));
+    role.data = bytes.substr(from_to(dice, 0, 700000), random_size(dice, 300000));
     const std::size_t size = role.data.size();
-    if (dice.one_in(2)) role.piece = dice.size(100000);
+    if (one_in(dice, 2)) role.piece = random_size(dice, 100000);
     if (size / std::min(role.piece, size) > 200) role.piece = size / 200;
-    if (dice.one_in(3)) role.ahead = dice.from_to(1, size);
-    if (dice.one_in(4)) role.pause = milliseconds(dice.from_to(1, 20));
+    if (one_in(dice, 3)) role.ahead = from_to(dice, 1, size);
+    if (one_in(dice, 4)) role.pause = milliseconds(from_to(dice, 1, 20));
     if (role.pause.count() > 0 && size / std::min(role.piece, size) > 20) role.piece = size / 20 + 1;
     if (role.ahead < role.piece) role.piece = role.ahead;
-    if (dice.one_in(4)) role.read_piece = std::max<std::size_t>(dice.size(4096), size / 500 + 1);
-    if (dice.one_in(4)) role.receive_buffer = 4096;
-    if (dice.one_in(6)) role.segment = 536;
-    if (dice.one_in(8)) role.urgent = dice.from_to(0, size - 1);
-    role.end = static_cast<Role::End>(dice.from_to(0, 3));
-    role.leaves_after = dice.one_in(2) ? 0 : dice.from_to(0, size / 2);
-    if (role.ahead == Role::no_limit) role.reads_late = dice.one_in(4);
+    if (one_in(dice, 4)) role.read_piece = std::max<std::size_t>(random_size(dice, 4096), size / 500 + 1);
+    if (one_in(dice, 4)) role.receive_buffer = 4096;
+    if (one_in(dice, 6)) role.segment = 536;
+    if (one_in(dice, 8)) role.urgent = from_to(dice, 0, size - 1);
+    role.end = static_cast<Role::End>(from_to(dice, 0, 3));
+    role.leaves_after = one_in(dice, 2) ? 0 : from_to(dice, 0, size / 2);
+    if (role.ahead == Role::no_limit) role.reads_late = one_in(dice, 4);
     const char* const ends[] = {"closes", "half-closes", "leaves", "resets"};
     role.name = text("a client that ", ends[static_cast<int>(role.end)], role.reads_late ? ", reads late" : "",
                      role.urgent < size ? ", has an urgent byte" : "", role.pause.count() > 0 ? ", pauses" : "");
     return role;
 }
 
-/// What has been done so far.
+/// What has been done so far, and what plays a failure once more.
 struct Sum {
     int rounds = 0;
     int stops = 0;
     std::size_t clients = 0;
     std::size_t bytes = 0;
+    double again_seconds = 0;
+    std::uint64_t again_seed = 0;
 };
-
-/// Throws Failed at a wrong byte; or, unless the server was stopped, when someone who is through is not served.
-void judge(const Talker& one, bool stopped) {
-    if (!one.wrong().empty()) throw Failed{"talked", "each client its own bytes", one.wrong()};
-    if (one.done() && !one.served() && !stopped) throw Failed{"talked", "all of it back", one.story()};
-}
 
 /// Clients at random, a few side by side. With `stop` a SIGTERM in the middle.
 void play_round(RunningServer& server, std::uint64_t seed, bool stop, Sum& sum) {
     Dice dice(seed);
-    const std::size_t clients = dice.from_to(10, 60);
-    const std::size_t side_by_side = dice.from_to(2, 16);
-    const std::size_t stop_at = stop ? dice.from_to(1, clients) : clients + 1;
+    const std::size_t clients = from_to(dice, 10, 60);
+    const std::size_t side_by_side = from_to(dice, 2, 16);
+    const std::size_t last = stop ? from_to(dice, 1, clients) : clients;
     std::size_t begun = 0;
     bool stopped = false;
     std::vector<Talker> talkers;
     const auto come_and_go = [&] {
         for (const Talker& one : talkers) {
-            judge(one, stopped);
+            if (!one.wrong().empty()) throw Failed{"talked", "each client its own bytes", one.wrong()};
+            if (one.done() && !one.served() && !stopped) throw Failed{"talked", "all of it back", one.story()};
             if (one.done()) sum.bytes += one.sent();
         }
         std::erase_if(talkers, [](const Talker& one) { return one.done(); });
-        if (!stopped && begun >= stop_at) {
-            server.process().signal(SIGTERM);
-            stopped = true;
-        }
-        while (!stopped && begun < clients && begun < stop_at && talkers.size() < side_by_side) {
+        if (stop && begun == last && !std::exchange(stopped, true)) server.process().signal(SIGTERM);
+        for (; begun < last && talkers.size() < side_by_side; ++begun) {
             talkers.emplace_back(server.endpoint(patience), random_role(dice));
-            ++begun;
         }
     };
     if (!play(talkers, patience, {come_and_go, {}})) {
@@ -146,7 +133,6 @@ void play_round(RunningServer& server, std::uint64_t seed, bool stop, Sum& sum) 
     }
     sum.clients += begun;
     ++sum.rounds;
-    if (stop && !stopped) server.process().signal(SIGTERM);
 }
 
 /// Memory may grow a little with the first clients, but not with their number.
@@ -160,14 +146,8 @@ void expect_no_growth(pid_t server, std::size_t& first, const Sum& sum) {
                  text((now - first) / 1024, " KiB more")};
 }
 
-/// What plays a failure once more.
-struct Again {
-    double seconds;
-    std::uint64_t seed;
-};
-
-/// Rounds until the time is over. Throws Failed; `again` is then what repeats it, mostly the round that failed.
-void soak(const std::string& server_name, const Arguments& arguments, Again& again, Sum& sum) {
+/// Rounds until the time is over. Throws Failed; mostly the round that failed repeats it.
+void soak(const std::string& server_name, const Arguments& arguments, Sum& sum) {
     const bool ours = !is_strangers(server_name);
     const auto until = Clock::now() + std::chrono::duration<double>(arguments.seconds);
     // One server from the first round to the last, so that what it loses in each of them adds up.
@@ -175,8 +155,8 @@ void soak(const std::string& server_name, const Arguments& arguments, Again& aga
     const Idle before = idle(server->pid());
     std::size_t memory = 0;
     for (std::uint64_t round = 0; round == 0 || Clock::now() < until; ++round) {
-        const std::uint64_t seed = arguments.seed + round;
-        again = {0, seed};
+        const std::uint64_t seed = sum.again_seed = arguments.seed + round;
+        sum.again_seconds = 0;
         if (ours && seed % 5 == 4) {
             const std::unique_ptr<RunningServer> stopped = start_server(server_name);
             play_round(*stopped, seed, true, sum);
@@ -188,7 +168,8 @@ void soak(const std::string& server_name, const Arguments& arguments, Again& aga
         expect_running(*server);
         if (ours) expect_given_back(*server, before);
         expect_no_spin(server->pid(), "everyone has left");
-        again = {arguments.seconds, arguments.seed}; // memory grows from round to round
+        sum.again_seconds = arguments.seconds; // memory grows from round to round
+        sum.again_seed = arguments.seed;
         if (sum.rounds > 1) expect_no_growth(server->pid(), memory, sum);
     }
     if (!ours) return;
@@ -197,20 +178,17 @@ void soak(const std::string& server_name, const Arguments& arguments, Again& aga
 }
 
 void soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments, Tally& tally) {
-    Again again{};
-    std::string trouble;
+    Tally::Verdict verdict = Tally::ok;
     Sum sum;
     const auto start = Clock::now();
     try {
-        soak(server, arguments, again, sum);
+        soak(server, arguments, sum);
     } catch (const std::exception& error) {
-        trouble = error.what();
+        verdict = Tally::failed;
+        std::cout << server << ": " << error.what() << "\n    again: " << program << " --seconds " << sum.again_seconds
+                  << " --seed " << sum.again_seed << " '" << server << "'\n";
     }
-    if (!trouble.empty()) {
-        std::cout << server << ": " << trouble << "\n    again: " << program << " --seconds " << again.seconds
-                  << " --seed " << again.seed << " '" << server << "'\n";
-    }
-    tally.add(trouble.empty() ? Tally::ok : Tally::failed, Clock::now() - start,
+    tally.add(verdict, Clock::now() - start,
               text("soak: seed ", arguments.seed, ", ", sum.clients, " clients in ", sum.rounds, " rounds, ",
                    sum.bytes / 1000000, " MB, stopped ", sum.stops, " times: ", server));
 }
