@@ -1,4 +1,4 @@
-// The main function of the test programs: Catch2's, with a line a test while it runs.
+// The main function of the unit tests: Catch2's, with a line a test while it runs.
 #define CATCH_CONFIG_RUNNER
 #include "tests/catch.h"
 
@@ -6,15 +6,10 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "tests/report.h"
 #include "tests/support/tally.h"
-
-std::string test_prefix;
 
 namespace {
 
-std::string remark_now;
-std::string skip_now;
 std::chrono::steady_clock::time_point start;
 Tally tally;
 
@@ -34,32 +29,17 @@ class LineATest : public Listener {
   public:
     using Listener::Listener;
 
-    void testCaseStarting(const Catch::TestCaseInfo&) override {
-        start = std::chrono::steady_clock::now();
-        remark_now.clear();
-        skip_now.clear();
-    }
+    void testCaseStarting(const Catch::TestCaseInfo&) override { start = std::chrono::steady_clock::now(); }
 
     void testCaseEnded(const Catch::TestCaseStats& stats) override {
         const bool ok = stats.totals.assertions.failed == 0 && stats.totals.testCases.failed == 0;
-        const bool skip = ok && !skip_now.empty();
-        const std::string why = skip ? "skipped: " + skip_now : remark_now;
-        const Tally::Verdict verdict = !ok ? Tally::failed : skip ? Tally::skipped : Tally::ok;
-        tally.add(verdict, std::chrono::steady_clock::now() - start, test_prefix + name_of(stats), why);
+        tally.add(ok ? Tally::ok : Tally::failed, std::chrono::steady_clock::now() - start, name_of(stats));
     }
 };
 
 CATCH_REGISTER_LISTENER(LineATest)
 
 } // namespace
-
-void remark(const std::string& words) {
-    remark_now = words;
-}
-
-void skip(const std::string& why) {
-    skip_now = why;
-}
 
 /// A name in Catch2's language for choosing tests, in which a comma means "or".
 static std::string escaped(const std::string& name) {
@@ -72,7 +52,6 @@ static std::string escaped(const std::string& name) {
 }
 
 int main(int argc, char* argv[]) {
-    if (const char* chapter = std::getenv("CHAPTER")) test_prefix = std::string(chapter) + "  ";
     Catch::Session session;
     if (const int wrong = session.applyCommandLine(argc, argv); wrong != 0) return wrong;
     if (const char* only = std::getenv("ONLY"); only != nullptr && *only != '\0') {

@@ -30,13 +30,13 @@ TEST_PROGRAMS := $(UNIT_TESTS) $(SERVER_TESTS) $(CLAIMS)
 TOOLS_TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/tools/*/test_*.cpp)))
 $(UNIT_TESTS): $(BUILD)/tests/main.o $(call objects,unit) $(TOOLS_TESTS) $(SUPPORT) \
     $(patsubst %,$(BUILD)/tests/%.o,tools/trace/resolve tools/trace/page $(addprefix tools/docs/,excerpt links prose) claims/matrix)
-$(SERVER_TESTS): $(BUILD)/tests/main.o $(call objects,servers cases) $(SUPPORT)
+$(SERVER_TESTS): $(call objects,servers cases) $(SUPPORT)
 $(CLAIMS): $(call objects,claims cases) $(SUPPORT)
 
 # Version 3 of Catch2 has a library, version 2 has none.
-$(UNIT_TESTS) $(SERVER_TESTS): LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/null 2>/dev/null && \
+$(UNIT_TESTS): LIBS = $(shell echo 'int main() {}' | $(CXX) -x c++ - -lCatch2 -o /dev/null 2>/dev/null && \
     echo -lCatch2)
-$(BUILD)/tests/main.o $(call objects,unit servers) $(TOOLS_TESTS): | need
+$(BUILD)/tests/main.o $(call objects,unit) $(TOOLS_TESTS): | need
 
 # The tools have their rules in their own folders, and add what make test needs to TEST_PROGRAMS, and the rest to PROGRAMS.
 include $(wildcard tests/*/*.mk tests/tools/*/*.mk)

@@ -1,7 +1,6 @@
 // What a chapter by design cannot do. A case that a chapter is excused from is checked to fail there.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -15,10 +14,10 @@ struct Excuse {
 /// The excuse of one of these chapters for the case; null when there is none.
 inline const Excuse* find_excuse(const std::vector<Excuse>& list, const std::string& name,
                                  const std::string& chapters) {
-    const auto it = std::find_if(list.begin(), list.end(), [&](const Excuse& excuse) {
-        return excuse.name == name && excuse.chapters.find_first_of(chapters) != std::string::npos;
-    });
-    return it == list.end() ? nullptr : &*it;
+    for (const Excuse& one : list) {
+        if (one.name == name && one.chapters.find_first_of(chapters) != std::string::npos) return &one;
+    }
+    return nullptr;
 }
 
 inline const std::vector<Excuse> excuses = {
