@@ -52,7 +52,7 @@ need:
 # pages and the calls that fail are about the servers as a reader builds them.
 define checks
 unit $(UNIT_TESTS)
-$(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,claims $(CLAIMS) --compare tests/claims/README.md)
+$(if $(SANITIZE)$(filter command%,$(origin CHAPTER)),,claims $(CLAIMS) compare $(SERVERS))
 $(if $(SANITIZE),,$(docs_checks))
 $(if $(SANITIZE),,$(watch_checks))
 $(if $(SANITIZE),,$(player_checks))
@@ -132,11 +132,11 @@ breakages:
 	@$(MAKE) --no-print-directory SANITIZE=thread 06
 	@ONLY= tests/breakages.sh $(ONLY)
 
-### make claims           measure every statement of the article on all six (2 minutes)
+### make claims           measure every statement of the article on all six (a minute)
 ###                       WRITE=1 writes the table into tests/claims/README.md
 .PHONY: claims
 claims: $(SERVERS) $(CLAIMS)
-	@$(CLAIMS) $(if $(SANITIZE),--servers $(BUILD)) $(if $(WRITE),--write tests/claims/README.md)
+	@$(CLAIMS) $(if $(WRITE),write,show) $(SERVERS)
 
 # --- looking after the code -----------------------------------------------------------------------------------------
 

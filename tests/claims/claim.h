@@ -1,13 +1,17 @@
-// A statement of the article as an experiment on the real servers.
+// A statement of the article as an experiment on the real servers, and what nearly every experiment uses.
 #pragma once
 
 #include <functional>
 #include <initializer_list>
+#include <iomanip>
 #include <string>
 #include <vector>
 
-#include "tests/support/client.h"
-#include "tests/support/failed.h"
+#include "common/check.h"
+#include "tests/support/idle.h"
+#include "tests/support/running_server.h"
+#include "tests/support/served.h"
+#include "tests/support/sockets.h"
 
 /// One of the six servers.
 struct Chapter {
@@ -18,7 +22,7 @@ struct Chapter {
 /// What an experiment has found: whether the statement holds for this server, and a figure where there is one.
 struct Finding {
     bool holds;
-    std::string figure;
+    std::string figure{};
 };
 
 /// Marks a figure that is code, for the page: between backticks.
@@ -26,23 +30,43 @@ inline std::string code(const std::string& words) {
     return "`" + words + "`";
 }
 
+/// "2.6 MB"
+inline std::string rounded(double amount, const std::string& unit) {
+    return text(std::fixed, std::setprecision(1), amount, unit);
+}
+
 /// An experiment throws Skipped when a tool is missing, and Failed when it could not be carried out: neither is an
 /// answer to the question whether the statement holds.
 struct Claim {
     std::string id; ///< in the article's order: S the system calls, C the claims, T the structure, P the traps
     std::string sentence;
-    std::vector<int> chapters; ///< where the statement says something about the server: there it is measured
-    std::string elsewhere;     ///< why it does not in the other chapters
     std::function<Finding(const Chapter&)> measure;
-    bool is_fault = false; ///< the statement is about a fault that one chapter has and a later one fixes
+    std::string chapters = "123456"; ///< where the statement says something about the server: there it is measured
+    bool is_fault = false;           ///< the statement is about a fault that one chapter has and a later one fixes
+
+    /// Its test: "S1: `socket` returns ..."
+    [[nodiscard]] std::string name() const { return id + ": " + sentence; }
 };
+
+/// All claims, file by file. Each is listed before main begins.
+inline std::vector<Claim>& all_claims() {
+    static std::vector<Claim> all;
+    return all;
+}
+
+inline bool list(const Claim& claim) {
+    all_claims().push_back(claim);
+    return true;
+}
+
+/// CLAIM(id, sentence, chapters, is_fault) { how `chapter` is measured; gives a Finding }. The last two may be left
+/// out.
+#define CLAIM(id, sentence, ...)                                                                                       \
+    Finding id(const Chapter& chapter);                                                                                \
+    const bool id##_is_listed = list({#id, sentence, id __VA_OPT__(, ) __VA_ARGS__});                                  \
+    Finding id(const Chapter& chapter)
+
+constexpr bool is_fault = true;
 
 /// Whether the server keeps what the black-box cases of these names promise; see tests/cases/.
 bool keeps(const Chapter& chapter, std::initializer_list<const char*> names);
-
-// The claims by subject, each in the file of that name.
-std::vector<Claim> system_calls(); // S1 to S10: socket, bind, listen, accept, read, fork, write, fcntl
-std::vector<Claim> readiness();    // S11 to S15: select and epoll
-std::vector<Claim> claims();       // C1 to C10: who waits for whom, and how far it goes
-std::vector<Claim> structure();    // T1 to T15: the steps of the full server
-std::vector<Claim> traps();        // P1 to P11

@@ -1,108 +1,35 @@
-// Measures every statement of the article on the six servers and prints the matrix.
-#include <unistd.h>
-
+// Measures every statement of the article on the six servers: claims-program show | compare | write SERVER...
+// It shows what it finds, compares it with the page's table, or writes it there.
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <exception>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
-#include <map>
 #include <set>
-#include <sstream>
 #include <tuple>
 
 #include "common/descriptor_limit.h"
-#include "tests/cases/case.h"
 #include "tests/claims/claim.h"
 #include "tests/claims/matrix.h"
 #include "tests/support/tally.h"
 
 namespace {
 
-constexpr std::array names = {"01-blocking-server",   "02-fork-per-client", "03-select-server",
-                              "04-nonblocking-fcntl", "05-epoll-server",    "06-epoll-threadpool"};
-
-/// What the command line says.
-struct Arguments {
-    std::string servers = ".";    // the folder that the chapters' folders are in
-    std::string compare;          // with this page's table
-    std::string write;            // the table into this page
-    std::vector<std::string> ids; // measure only these
-};
-
-[[noreturn]] void refuse(const std::string& complaint) {
-    std::cerr << complaint << "\nusage: claims [--servers FOLDER] [--compare PAGE | --write PAGE] [ID...]\n";
-    std::exit(2);
-}
-
-Arguments parse(int argc, char* argv[]) {
-    Arguments arguments;
-    const std::map<std::string, std::string*> options = {
-        {"--servers", &arguments.servers}, {"--compare", &arguments.compare}, {"--write", &arguments.write}};
-    for (int i = 1; i < argc; ++i) {
-        const std::string word = argv[i];
-        if (!word.starts_with('-')) {
-            arguments.ids.push_back(word);
-        } else if (!options.contains(word)) {
-            refuse("there is no option " + word);
-        } else if (i + 1 == argc) {
-            refuse(word + " needs a value");
-        } else {
-            *options.at(word) = argv[++i];
-        }
-    }
-    return arguments;
-}
-
-std::vector<Claim> all_claims() {
-    std::vector<Claim> all;
-    for (const auto& some : {system_calls(), readiness(), claims(), structure(), traps()}) {
-        all.insert(all.end(), some.begin(), some.end());
-    }
-    return all;
-}
-
-/// The test that the page's table has all of them. It needs all of them.
-std::string test_of_table(const std::string& page) {
-    return "claims: " + page + " has these rows and no others";
-}
-
-/// The claims of these ids, or all that are asked for when there are none.
-std::vector<Claim> chosen(const std::vector<std::string>& ids, const std::string& page) {
-    std::vector<Claim> some = all_claims();
-    for (const std::string& id : ids) {
-        if (std::none_of(some.begin(), some.end(), [&](const Claim& claim) { return claim.id == id; })) {
-            refuse("there is no statement " + id);
-        }
-    }
-    std::erase_if(some, [&](const Claim& claim) {
-        if (ids.empty()) return !asked_for(test_of_table(page)) && !asked_for(claim.id + ": " + claim.sentence);
-        return std::find(ids.begin(), ids.end(), claim.id) == ids.end();
-    });
-    return some;
-}
+const std::string page_name = "tests/claims/README.md";
 
 /// Why the cell that was last left out was not measured.
 std::string why_not_measured;
 
-/// Says why on standard error: once, as most of the reasons hold for many cells.
-void say_once(const std::string& reason) {
-    static std::set<std::string> said;
-    if (said.insert(reason).second) std::cerr << reason << '\n';
-    why_not_measured = reason;
-}
-
-/// One cell and its figure. What went wrong is said on standard error.
+/// One cell and its figure. What went wrong is said on standard error; why cells are left out, once.
 std::pair<std::string, std::string> measure(const Claim& claim, const Chapter& chapter) {
-    if (std::find(claim.chapters.begin(), claim.chapters.end(), chapter.number) == claim.chapters.end())
-        return {"-", ""};
+    if (claim.chapters.find(std::to_string(chapter.number)) == std::string::npos) return {"-", ""};
     try {
         const Finding finding = claim.measure(chapter);
         return {finding.holds ? "yes" : "no", finding.figure};
     } catch (const Skipped& skipped) {
-        say_once(skipped.what());
+        static std::set<std::string> said;
+        why_not_measured = skipped.what();
+        if (said.insert(why_not_measured).second) std::cerr << why_not_measured << '\n';
         return {"?", ""};
     } catch (const std::exception& error) {
         std::cerr << claim.id << ", chapter 0" << chapter.number << ": " << error.what() << '\n';
@@ -115,116 +42,103 @@ bool says(const Row& row, const std::string& cell) {
     return std::find(row.cells.begin(), row.cells.end(), cell) != row.cells.end();
 }
 
-/// A fault that is there is broken, and when a chapter before had it and it is no longer there, it is fixed.
-std::string name_of_fault(const std::string& cell, bool was_broken) {
-    if (cell == "yes") return "broken";
-    return cell == "no" && was_broken ? "fixed" : cell;
-}
-
-/// One row, measured.
-Row measure(const Claim& claim, const std::vector<Chapter>& chapters) {
+/// One row, measured. A fault that is there is broken, and when a chapter before had it and it is no longer there, it
+/// is fixed.
+Row measure(const Claim& claim, const std::vector<std::string>& servers) {
     Row row{claim.id, claim.sentence, {}, ""};
     std::array<std::string, chapter_count> figures;
     for (std::size_t i = 0; i < chapter_count; ++i) {
-        std::tie(row.cells[i], figures[i]) = measure(claim, chapters[i]);
-        if (claim.is_fault) row.cells[i] = name_of_fault(row.cells[i], says(row, "broken"));
+        std::tie(row.cells[i], figures[i]) = measure(claim, Chapter{static_cast<int>(i) + 1, servers[i]});
+        if (!claim.is_fault) continue;
+        if (row.cells[i] == "no" && says(row, "broken")) row.cells[i] = "fixed";
+        if (row.cells[i] == "yes") row.cells[i] = "broken";
     }
     row.figure = merge_figures(figures);
     return row;
 }
 
-/// A line that shows that something goes on.
-void say_measured(const Row& row, std::chrono::duration<double> took) {
-    std::cerr << std::left << std::setw(5) << row.id;
-    for (const std::string& cell : row.cells) std::cerr << std::setw(7) << cell;
-    std::cerr << std::right << std::fixed << std::setprecision(1) << std::setw(6) << took.count() << " s  "
-              << row.sentence << '\n';
+void show(const Row& row) {
+    std::cout << std::left << std::setw(5) << row.id;
+    for (const std::string& cell : row.cells) std::cout << std::setw(7) << cell;
+    std::cout << row.sentence << (row.figure.empty() ? "" : ": ") << row.figure << std::endl;
 }
 
-Matrix measure_all(const std::vector<Claim>& claims, const std::vector<Chapter>& chapters) {
-    Matrix matrix;
-    for (const Claim& claim : claims) {
-        const auto start = Clock::now();
-        matrix.push_back(measure(claim, chapters));
-        say_measured(matrix.back(), Clock::now() - start);
-    }
-    return matrix;
+std::string read_page() {
+    std::ifstream file(page_name);
+    if (!file) throw std::runtime_error("cannot read " + page_name);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-std::string read_page(const std::string& path) {
-    std::ifstream file(path);
-    if (!file) refuse("cannot read " + path);
-    std::ostringstream all;
-    all << file.rdbuf();
-    return all.str();
+/// Says what differs, in the manner of the tests.
+void judge(Tally& tally, const std::string& name, Clock::duration took, const std::vector<std::string>& differences,
+           bool measured = true) {
+    std::string more;
+    for (const std::string& difference : differences) more += "    " + difference + "\n";
+    if (!more.empty()) more += "    (make claims WRITE=1 writes what is measured)\n";
+    const Tally::Verdict if_the_same = measured ? Tally::ok : Tally::skipped;
+    tally.add(more.empty() ? if_the_same : Tally::failed, took, name, measured ? "" : "skipped: " + why_not_measured,
+              more);
 }
 
-/// Measures all, and puts the table into the page.
-int write_table(const std::vector<Claim>& claims, const std::vector<Chapter>& chapters, const std::string& path) {
-    const std::string page = read_page(path);
-    const Matrix matrix = measure_all(claims, chapters);
-    if (std::any_of(matrix.begin(), matrix.end(), [](const Row& row) { return says(row, "!") || says(row, "?"); })) {
-        throw std::runtime_error("not every cell could be measured, so " + path + " is left as it is");
-    }
-    const std::string written = with_table(page, matrix);
-    std::ofstream(path) << written;
-    std::cout << path << (written == page ? " has this table already\n" : " has the new table\n");
-    return 0;
-}
-
-/// Compares rows with the page, and says of it in the manner of the tests.
-void judge(const Matrix& rows, const std::string& page, bool whole, const std::string& name, Clock::duration took,
-           Tally& tally) {
-    const Comparison comparison = compare(rows, page, whole);
-    std::string differences;
-    for (const std::string& difference : comparison.differences) differences += "    " + difference + "\n";
-    if (!differences.empty()) differences += "    (make claims WRITE=1 writes what is measured)\n";
-    const bool measured = comparison.skipped.empty();
-    tally.add(!differences.empty() ? Tally::failed
-              : measured           ? Tally::ok
-                                   : Tally::skipped,
-              took, name, measured ? "" : "skipped: " + why_not_measured, differences);
-}
-
-int compare_with_page(const std::vector<Claim>& claims, const std::vector<Chapter>& chapters,
-                      const Arguments& arguments) {
-    const std::string page = read_page(arguments.compare);
-    Matrix matrix;
+int compare_with_page(const std::vector<Claim>& claims, const std::vector<std::string>& servers) {
+    const std::string page = read_page();
     Tally tally;
     for (const Claim& claim : claims) {
+        if (!asked_for(claim.name())) continue;
         const auto start = Clock::now();
-        matrix.push_back(measure(claim, chapters));
-        judge({matrix.back()}, page, false, claim.id + ": " + claim.sentence, Clock::now() - start, tally);
+        const Row row = measure(claim, servers);
+        judge(tally, claim.name(), Clock::now() - start, differences(row, page), !says(row, "?"));
     }
-    const std::string table = test_of_table(arguments.compare);
-    if (arguments.ids.empty() && asked_for(table)) judge(matrix, page, true, table, {}, tally);
+    const std::string test_of_table = "claims: " + page_name + " has these rows and no others";
+    std::string rows, on_page;
+    for (const Claim& claim : claims) rows += claim.id + " ";
+    for (const std::string& id : ids_in(page)) on_page += id + " ";
+    std::vector<std::string> complaint;
+    if (rows != on_page) complaint = {"the checks are " + rows, "the table has " + on_page};
+    if (asked_for(test_of_table)) judge(tally, test_of_table, {}, complaint);
     return tally.finish();
 }
 
-std::vector<Chapter> chapters_in(const std::string& folder) {
-    std::vector<Chapter> chapters;
-    for (const char* name : names) {
-        const std::string program = folder + "/" + name + "/server";
-        if (access(program.c_str(), X_OK) != 0) refuse("there is no program " + program + ": make builds it");
-        chapters.push_back({static_cast<int>(chapters.size()) + 1, program});
+/// In the article's order.
+std::vector<Claim> sorted(std::vector<Claim> claims) {
+    const auto place = [](const Claim& claim) {
+        return std::pair(std::string("SCTP").find(claim.id[0]), std::stoi(claim.id.substr(1)));
+    };
+    std::sort(claims.begin(), claims.end(), [&](const Claim& a, const Claim& b) { return place(a) < place(b); });
+    return claims;
+}
+
+int run(const std::string& what, const std::vector<std::string>& servers) {
+    if (servers.size() != chapter_count) throw std::runtime_error("claims-program show | compare | write SERVER...");
+    const std::vector<Claim> claims = sorted(all_claims());
+    limit_descriptors(RLIM_INFINITY);
+    if (what == "compare") return compare_with_page(claims, servers);
+    const bool writes = what == "write"; // that needs all of them
+    Matrix matrix;
+    for (const Claim& claim : claims) {
+        if (!writes && !asked_for(claim.name())) continue;
+        matrix.push_back(measure(claim, servers));
+        show(matrix.back());
     }
-    return chapters;
+    const auto count = [&](const std::string& cell) {
+        return std::count_if(matrix.begin(), matrix.end(), [&](const Row& row) { return says(row, cell); });
+    };
+    if (!writes) return count("!") > 0 ? 1 : 0;
+    if (count("!") + count("?") > 0) {
+        throw std::runtime_error("not every cell could be measured, so " + page_name + " is left as it is");
+    }
+    const std::string page = read_page();
+    const std::string written = with_table(page, matrix);
+    std::ofstream(page_name) << written;
+    std::cout << page_name << (written == page ? " has this table already\n" : " has the new table\n");
+    return 0;
 }
 
 } // namespace
 
 int main(int argc, char* argv[]) {
     try {
-        const Arguments arguments = parse(argc, argv);
-        const std::vector<Claim> claims = chosen(arguments.ids, arguments.compare);
-        if (!arguments.write.empty() && claims.size() < all_claims().size()) refuse("--write needs all rows");
-        const std::vector<Chapter> chapters = chapters_in(arguments.servers);
-        limit_descriptors(RLIM_INFINITY);
-        if (!arguments.compare.empty()) return compare_with_page(claims, chapters, arguments);
-        if (!arguments.write.empty()) return write_table(claims, chapters, arguments.write);
-        const Matrix matrix = measure_all(claims, chapters);
-        std::cout << as_text(matrix);
-        return std::any_of(matrix.begin(), matrix.end(), [](const Row& row) { return says(row, "!"); }) ? 1 : 0;
+        return run(argc > 1 ? argv[1] : "", {argv + std::min(argc, 2), argv + argc});
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

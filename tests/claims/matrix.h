@@ -1,8 +1,7 @@
-// The matrix: a row a statement, a column a chapter; printed, written as Markdown, and compared with a page's.
+// The matrix: a row a statement, a column a chapter; written into a page as a table, and compared with the page's.
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -22,21 +21,14 @@ using Matrix = std::vector<Row>;
 /// One figure for the row, from one of each chapter: what is the same everywhere is said once.
 std::string merge_figures(const std::array<std::string, chapter_count>& figures);
 
-/// For people, in columns.
-std::string as_text(const Matrix& matrix);
-
 /// The block between the markers, markers included.
 std::string as_markdown(const Matrix& matrix);
 
 /// The page with this table between its markers. Throws Failed when it has none.
 std::string with_table(const std::string& page, const Matrix& matrix);
 
-/// Where a page and a run do not say the same, and what could not be compared.
-struct Comparison {
-    std::vector<std::string> differences; ///< a sentence each
-    std::vector<std::string> skipped;     ///< the rows with cells that were not measured, as a tool is missing
-};
+/// The ids of the rows that stand in the page between the markers.
+std::vector<std::string> ids_in(const std::string& page);
 
-/// Compares all but the figures with the table that stands in `page` between the markers. When only some of the rows
-/// were measured (`whole` is false), the page may have more.
-Comparison compare(const Matrix& measured, const std::string& page, bool whole);
+/// Where the page says something else of this row, the figure aside: a sentence each. A cell with "?" is not compared.
+std::vector<std::string> differences(const Row& row, const std::string& page);

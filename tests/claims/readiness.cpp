@@ -1,28 +1,18 @@
 // S11 to S15: what the article says of select and epoll.
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
-#include <csignal>
+#include <regex>
 #include <set>
-#include <sstream>
 
-#include "common/check.h"
 #include "tests/claims/claim.h"
 #include "tests/claims/epoll.h"
 #include "tests/claims/record.h"
-#include "tests/support/idle.h"
-#include "tests/support/served.h"
-#include "tests/support/sockets.h"
 
 namespace {
 
@@ -32,28 +22,28 @@ Fd make_event(bool ready) {
 }
 
 std::vector<Fd> make_events(std::size_t count, bool ready) {
-    std::vector<Fd> events;
-    events.reserve(count);
-    while (events.size() < count) events.push_back(make_event(ready));
+    std::vector<Fd> events(count);
+    std::generate(events.begin(), events.end(), [&] { return make_event(ready); });
     return events;
 }
 
-// --- S11 ------------------------------------------------------------------------------------------------------------
+fd_set set_of(std::initializer_list<const Fd*> events) {
+    fd_set set;
+    FD_ZERO(&set);
+    for (const Fd* event : events) FD_SET(event->get(), &set);
+    return set;
+}
 
 /// Whether select leaves in the set only what is ready, and in the timeout only what is left of it.
 bool select_overwrites_what_it_is_given() {
     const Fd quiet = make_event(false);
     const Fd ready = make_event(true);
-    fd_set set;
-    FD_ZERO(&set);
-    FD_SET(quiet.get(), &set);
-    FD_SET(ready.get(), &set);
+    fd_set set = set_of({&quiet, &ready});
     timeval timeout{5, 0};
     const int count = select(std::max(quiet.get(), ready.get()) + 1, &set, nullptr, nullptr, &timeout);
     const bool set_is_answer = count == 1 && FD_ISSET(ready.get(), &set) && !FD_ISSET(quiet.get(), &set);
 
-    FD_ZERO(&set);
-    FD_SET(quiet.get(), &set);
+    set = set_of({&quiet});
     timeval short_one{0, 20000};
     const bool timed_out = select(quiet.get() + 1, &set, nullptr, nullptr, &short_one) == 0;
     const bool used_up = short_one.tv_sec == 0 && short_one.tv_usec == 0;
@@ -72,39 +62,34 @@ bool fd_set_writes_behind_the_set() {
 
 /// "7, [3 4], [5 6], NULL, NULL, NULL": the descriptors 3 to 6.
 std::set<long> asked_about(const TraceEvent& select) {
-    std::set<long> descriptors;
+    static const std::regex number("[0-9]+");
     const std::string arguments = select.all_arguments();
-    std::string numbers;
-    for (const char c : arguments.substr(arguments.find(',') + 1)) numbers += std::isdigit(c) != 0 ? c : ' ';
-    std::istringstream words(numbers);
-    for (long fd = 0; words >> fd;) descriptors.insert(fd);
+    const std::string sets = arguments.substr(arguments.find(','));
+    std::set<long> descriptors;
+    for (std::sregex_iterator one(sets.begin(), sets.end(), number), end; one != end; ++one) {
+        descriptors.insert(std::stol(one->str()));
+    }
     return descriptors;
 }
 
-/// Whether select was asked about each descriptor that was open at the time, every time; the longest such call, too.
-std::pair<bool, std::string> asks_about_all_each_time(const Record& record) {
+// The others have no select.
+CLAIM(S11, "`select` is told every descriptor in every call and overwrites the sets; none may be 1024 or more", "34") {
+    static const bool as_said = select_overwrites_what_it_is_given() && fd_set_writes_behind_the_set();
+    // Whether select was asked about each descriptor that was open at the time, every time; the longest such call, too.
     std::set<long> open;
     std::size_t most = 0;
     std::string longest;
-    for (const TraceEvent& call : record.calls) {
+    for (const TraceEvent& call : record_of(chapter).calls) {
         if (call.is("listen")) open.insert(call.number(0));
         if (call.is("accept4") && call.value >= 0) open.insert(call.value);
         if (call.is("close")) open.erase(call.number(0));
         if (!call.is_select()) continue;
-        if (asked_about(call) != open) return {false, call.text()};
+        if (asked_about(call) != open) return {false, code(call.text())};
         if (open.size() > most) longest = call.text();
         most = std::max(most, open.size());
     }
-    return {most > 1, longest};
+    return {as_said && most > 1, code(longest)};
 }
-
-Finding s11_select(const Chapter& chapter) {
-    static const bool as_said = select_overwrites_what_it_is_given() && fd_set_writes_behind_the_set();
-    const auto [all_each_time, call] = asks_about_all_each_time(record_of(chapter));
-    return {as_said && all_each_time, code(call)};
-}
-
-// --- S12 ------------------------------------------------------------------------------------------------------------
 
 /// How many of the descriptors that epoll watches are given as ready.
 std::size_t ready_of(const Fd& epoll, const std::vector<Fd>& events) {
@@ -123,21 +108,11 @@ bool size_is_no_size() {
     return refused && ready_of(epoll, make_events(many, true)) == many;
 }
 
-Finding s12_epoll_create(const Chapter& chapter) {
+// The others have no epoll; so too in the next two.
+CLAIM(S12, "The size of `epoll_create` must not be 0 and means nothing else; `epoll_create1` has none", "56") {
     static const bool as_said = size_is_no_size();
-    const Record& record = record_of(chapter);
-    const auto made = record.find([](const TraceEvent& call) { return call.is("epoll_create1"); });
-    return {as_said && made, made ? code(record.calls[*made].text()) : ""};
-}
-
-// --- S13 ------------------------------------------------------------------------------------------------------------
-
-/// What the server's epoll instance has about the connection; no events when it is not watched.
-Watched watched(RunningServer& server, int fd) {
-    for (const Watched& one : watched_by_epoll(server.pid())) {
-        if (one.fd == fd) return one;
-    }
-    return {fd, 0, 0};
+    const TraceEvent* made = record_of(chapter).find("epoll_create1(");
+    return {as_said && made, made ? code(made->text()) : ""};
 }
 
 /// Whether EPOLL_CTL_DEL ends the watching.
@@ -150,30 +125,30 @@ bool del_takes_out() {
     return gives_data_back && epoll_wait(epoll.get(), &given, 1, 0) == 0;
 }
 
-Finding s13_epoll_ctl(const Chapter& chapter) {
+CLAIM(S13, "`epoll_ctl` adds, changes and removes what is watched; its data is returned with each event", "56") {
     static const bool as_said = del_takes_out();
     RunningServer server(chapter.program);
-    const Endpoint endpoint = server.endpoint();
-    Client client(endpoint);
+    Client client(server.endpoint());
     client.expect_echo("hello\n");
     wait_for_rest(server.pid());
     const int fd = find_descriptor(server.pid(), server_end(client).inode).number;
-    const Watched added = watched(server, fd);
+    // What the server's epoll instance has about the connection: no events when it is not watched.
+    const auto watched = [&] {
+        for (const Watched& one : watched_by_epoll(server.pid())) {
+            if (one.fd == fd) return one;
+        }
+        return Watched{fd, 0, 0};
+    };
+    constexpr std::uint32_t both = EPOLLIN | EPOLLOUT;
+    const Watched added = watched();
     send_and_never_read(client, server.pid());
     Watched changed{};
-    const bool asks_for_room =
-        eventually([&] { return ((changed = watched(server, fd)).events & EPOLLOUT) != 0; }, milliseconds(1000));
+    const bool asks_for_room = eventually([&] { return ((changed = watched()).events & EPOLLOUT) != 0; });
     client.reset();
-    const bool removed = eventually([&] { return watched(server, fd).events == 0; });
-
-    const auto asks_for = [](const Watched& one) { return one.events & (EPOLLIN | EPOLLOUT); };
-    const bool user_data = added.data != 0 && changed.data == added.data;
-    return {as_said && asks_for(added) == EPOLLIN && asks_for_room && asks_for(changed) == EPOLLOUT && user_data &&
-                removed,
-            ""};
+    const bool removed = eventually([&] { return watched().events == 0; });
+    return {as_said && (added.events & both) == EPOLLIN && asks_for_room && (changed.events & both) == EPOLLOUT &&
+            added.data != 0 && changed.data == added.data && removed};
 }
-
-// --- S14 ------------------------------------------------------------------------------------------------------------
 
 /// Whether epoll_wait gives the three that are ready out of a hundred, and waits as long as it is told when none is.
 bool gives_the_ready_ones_and_keeps_time() {
@@ -186,36 +161,27 @@ bool gives_the_ready_ones_and_keeps_time() {
     return none && timed_out && ready_of(epoll, make_events(3, true)) == 3;
 }
 
-Finding s14_epoll_wait(const Chapter& chapter) {
+CLAIM(S14, "`epoll_wait` returns only what is ready, and waits as long as it is told to, here forever", "56") {
     static const bool as_said = gives_the_ready_ones_and_keeps_time();
     RunningServer server(chapter.program);
     const Client silent(server.endpoint());
     wait_for_rest(server.pid());
     const auto main = task_of(server.pid());
-    if (!main || main_thread_waits_in(server.pid()) != "epoll_wait") return {false, ""};
+    if (!main || main_thread_waits_in(server.pid()) != "epoll_wait") return {false};
     const int timeout = static_cast<int>(main->arguments.at(3)); // as the kernel has it: the fourth argument
     return {as_said && timeout == -1, code(text("epoll_wait(..., ", timeout, ")"))};
 }
 
-// --- S15 ------------------------------------------------------------------------------------------------------------
-
 /// In how many ways the kernel tells that `ready` is ready and `quiet` is not.
 int ways_to_ask(const Fd& ready, const Fd& quiet) {
     const int highest = std::max(ready.get(), quiet.get()) + 1;
-    const auto fresh_set = [&] {
-        fd_set set;
-        FD_ZERO(&set);
-        FD_SET(ready.get(), &set);
-        FD_SET(quiet.get(), &set);
-        return set;
-    };
+    const timespec now{0, 0};
     int ways = 0;
 
-    fd_set set = fresh_set();
+    fd_set set = set_of({&ready, &quiet});
     timeval at_once{0, 0};
     if (select(highest, &set, nullptr, nullptr, &at_once) == 1 && FD_ISSET(ready.get(), &set)) ++ways;
-    set = fresh_set();
-    const timespec now{0, 0};
+    set = set_of({&ready, &quiet});
     if (pselect(highest, &set, nullptr, nullptr, &now, nullptr) == 1 && FD_ISSET(ready.get(), &set)) ++ways;
 
     std::array<pollfd, 2> both{{{ready.get(), POLLIN, 0}, {quiet.get(), POLLIN, 0}}};
@@ -230,7 +196,8 @@ int ways_to_ask(const Fd& ready, const Fd& quiet) {
     return ways;
 }
 
-Finding s15_two_ways(const Chapter& chapter) {
+// 01 and 02 ask nobody who is ready.
+CLAIM(S15, "It asks `select` or `epoll_wait` what is ready; `poll` and others could tell as well", "3456") {
     static const int ways = ways_to_ask(make_event(true), make_event(false));
     RunningServer server(chapter.program);
     wait_for_rest(server.pid());
@@ -239,34 +206,3 @@ Finding s15_two_ways(const Chapter& chapter) {
 }
 
 } // namespace
-
-std::vector<Claim> readiness() {
-    const std::string no_epoll = "it has no epoll";
-    return {
-        {"S11",
-         "`select` is told every descriptor in every call and overwrites the sets; none may be 1024 or more",
-         {3, 4},
-         "it has no select",
-         s11_select},
-        {"S12",
-         "The size of `epoll_create` must not be 0 and means nothing else; `epoll_create1` has none",
-         {5, 6},
-         no_epoll,
-         s12_epoll_create},
-        {"S13",
-         "`epoll_ctl` adds, changes and removes what is watched; its data is returned with each event",
-         {5, 6},
-         no_epoll,
-         s13_epoll_ctl},
-        {"S14",
-         "`epoll_wait` returns only what is ready, and waits as long as it is told to, here forever",
-         {5, 6},
-         no_epoll,
-         s14_epoll_wait},
-        {"S15",
-         "It asks `select` or `epoll_wait` what is ready; `poll` and others could tell as well",
-         {3, 4, 5, 6},
-         "it asks nobody who is ready",
-         s15_two_ways},
-    };
-}

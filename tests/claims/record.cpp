@@ -1,18 +1,22 @@
 #include "tests/claims/record.h"
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 
-#include "tests/support/idle.h"
-#include "tests/support/served.h"
-#include "tests/support/sockets.h"
 #include "tests/support/straced.h"
 
-std::optional<std::size_t> Record::find(const Wanted& wanted, std::size_t from) const {
-    for (std::size_t i = from; i < calls.size(); ++i) {
-        if (wanted(calls[i])) return i;
-    }
-    return std::nullopt;
+const TraceEvent* Record::find(const Wanted& wanted, const TraceEvent* after) const {
+    const auto from = after == nullptr ? calls.begin() : calls.begin() + (after - calls.data()) + 1;
+    const auto found = std::find_if(from, calls.end(), wanted);
+    return found == calls.end() ? nullptr : &*found;
+}
+
+const TraceEvent* Record::find(const std::string& beginning, const std::string& part, const TraceEvent* after) const {
+    const auto is_wanted = [&](const TraceEvent& call) {
+        return call.text().starts_with(beginning) && call.text().find(part) != std::string::npos;
+    };
+    return find(is_wanted, after);
 }
 
 namespace {
@@ -57,7 +61,6 @@ Record make_record(const std::string& program) {
 
 const Record& record_of(const Chapter& chapter) {
     static std::map<int, Record> records;
-    const auto found = records.find(chapter.number);
-    if (found != records.end()) return found->second;
-    return records.emplace(chapter.number, make_record(chapter.program)).first->second;
+    if (!records.contains(chapter.number)) records.emplace(chapter.number, make_record(chapter.program));
+    return records.at(chapter.number);
 }

@@ -3,10 +3,8 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,10 +20,13 @@ struct Record {
     bool queued;                        ///< whether the three were in the queue before the first was accepted
     pid_t main;
 
+    /// The first such call behind `after`, or of all; null when there is none.
     using Wanted = std::function<bool(const TraceEvent&)>;
+    [[nodiscard]] const TraceEvent* find(const Wanted& wanted, const TraceEvent* after = nullptr) const;
 
-    /// Where the next such call stands, from place `from` on.
-    [[nodiscard]] std::optional<std::size_t> find(const Wanted& wanted, std::size_t from = 0) const;
+    /// The same for a call whose text begins so, as in "listen(3,", and has `part` in it.
+    [[nodiscard]] const TraceEvent* find(const std::string& beginning, const std::string& part = "",
+                                         const TraceEvent* after = nullptr) const;
 };
 
 /// The chapter's record; it is made once. Throws Skipped where strace is not installed or must not trace.
