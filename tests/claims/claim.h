@@ -66,6 +66,16 @@ inline bool list(const Claim& claim) {
     const bool id##_is_listed = list({#id, sentence, id __VA_OPT__(, ) __VA_ARGS__});                                  \
     Finding id(const Chapter& chapter)
 
+/// The same with `server`, which has just been started.
+#define CLAIM_OF_SERVER(id, sentence, ...)                                                                             \
+    Finding id(const Chapter& chapter, RunningServer& server);                                                         \
+    Finding id##_started(const Chapter& chapter) {                                                                     \
+        RunningServer server(chapter.program);                                                                         \
+        return id(chapter, server);                                                                                    \
+    }                                                                                                                  \
+    const bool id##_is_listed = list({#id, sentence, id##_started __VA_OPT__(, ) __VA_ARGS__});                        \
+    Finding id([[maybe_unused]] const Chapter& chapter, RunningServer& server)
+
 constexpr bool is_fault = true;
 
 /// Whether the server keeps what the black-box cases of these names promise; see tests/cases/.

@@ -9,18 +9,14 @@
 
 namespace {
 
-// --- C1 to C4: who waits for whom -----------------------------------------------------------------------------------
-
-CLAIM(C1, "An idle client keeps everyone else waiting", "123456", is_fault) {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(C1, "An idle client keeps everyone else waiting", "123456", is_fault) {
     const Client silent(server.endpoint());
     wait_for_rest(server.pid());
     Client other(server.endpoint());
     return {!is_served(other, server.pid())};
 }
 
-CLAIM(C2, "A client that does not read its answers keeps everyone else waiting", "123456", is_fault) {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(C2, "A client that does not read its answers keeps everyone else waiting", "123456", is_fault) {
     Client never_reads(server.endpoint());
     send_and_never_read(never_reads, server.pid());
     Client other(server.endpoint());
@@ -35,8 +31,7 @@ bool serves_one_more_with_the_same_threads(const RunningServer& server) {
     return is_served(other, server.pid()) && tasks(server.pid()).size() == threads;
 }
 
-CLAIM(C3, "While half a message is missing, its thread serves nobody else", "123456", is_fault) {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(C3, "While half a message is missing, its thread serves nobody else", "123456", is_fault) {
     Client slow(server.endpoint());
     slow.expect_echo("the first ha");
     const bool serves = serves_one_more_with_the_same_threads(server);
@@ -44,8 +39,7 @@ CLAIM(C3, "While half a message is missing, its thread serves nobody else", "123
     return {!serves};
 }
 
-CLAIM(C4, "While a client does not take its data, its thread serves nobody else", "123456", is_fault) {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(C4, "While a client does not take its data, its thread serves nobody else", "123456", is_fault) {
     Client never_reads(server.endpoint());
     const std::size_t sent = send_and_never_read(never_reads, server.pid());
     const bool serves = serves_one_more_with_the_same_threads(server);
@@ -53,10 +47,7 @@ CLAIM(C4, "While a client does not take its data, its thread serves nobody else"
     return {!serves};
 }
 
-// --- C5 to C7: processes, select and epoll --------------------------------------------------------------------------
-
-CLAIM(C5, "Each client needs a process of its own", "123456", is_fault) {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(C5, "Each client needs a process of its own", "123456", is_fault) {
     const std::vector<Client> clients = connect_clients(server.endpoint(), 10);
     wait_for_rest(server.pid());
     const std::size_t processes = process_tree(server.pid()).size();
@@ -64,8 +55,7 @@ CLAIM(C5, "Each client needs a process of its own", "123456", is_fault) {
 }
 
 // 01 and 02 do not put their clients into one set.
-CLAIM(C6, "It stops at FD_SETSIZE descriptors; further clients wait in the queue", "3456", is_fault) {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(C6, "It stops at FD_SETSIZE descriptors; further clients wait in the queue", "3456", is_fault) {
     constexpr std::size_t size = 1100;
     need_descriptors_for(size);
     Crowd clients(server.endpoint(), size);
@@ -110,8 +100,6 @@ CLAIM(C7, "A request costs several times as much beside 900 idle clients as besi
     return {at_900 > 3, rounded(at_100, "x at 100, ") + rounded(at_900, "x at 900")};
 }
 
-// --- C8 to C10: what it is good for ---------------------------------------------------------------------------------
-
 CLAIM(C8, "Slow requests are worked on one after the other, or each client needs a thread", "123456", is_fault) {
     RunningServer server(chapter.program, {"--think", "60000"});
     std::vector<Client> active = connect_clients(server.endpoint(), 4);
@@ -124,8 +112,7 @@ CLAIM(C8, "Slow requests are worked on one after the other, or each client needs
             text(thinking, " at a time, ", threads, threads == 1 ? " thread" : " threads")};
 }
 
-CLAIM(C9, "Every byte comes back, in order") {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(C9, "Every byte comes back, in order") {
     // Chapter 01 serves one after the other, so a client there cannot wait for another.
     const std::size_t at_once = chapter.number == 1 ? 1 : 20;
     exchange_at_once(server.endpoint(), at_once, 1 << 20);
@@ -134,9 +121,8 @@ CLAIM(C9, "Every byte comes back, in order") {
 }
 
 // The others stop earlier, for the reasons of C1, C5 and C6.
-CLAIM(C10, "Thousands of clients are connected at the same time, and each gets its own bytes back", "56") {
+CLAIM_OF_SERVER(C10, "Thousands of clients are connected at the same time, and each gets its own bytes back", "56") {
     need_descriptors_for(2000);
-    RunningServer server(chapter.program);
     const std::size_t size = std::min<std::size_t>(9000, (descriptor_limit() - 100) / 1000 * 1000);
     std::vector<Client> clients = connect_clients(server.endpoint(), size);
     all_get_their_line_back(clients);

@@ -15,19 +15,15 @@ std::string chapter_name(std::size_t index) {
     return text("0", index + 1);
 }
 
-/// "| S1 | `socket` ... | yes |": "", "S1", "`socket` ..." and "yes".
-std::vector<std::string> cells_of(const std::string& line) {
-    static const std::regex bar(R"( *\| *)");
-    return {std::sregex_token_iterator(line.begin(), line.end(), bar, -1), {}};
-}
-
-/// The cells of each row that stands in the page between the markers.
+/// The cells of each row that stands in the page between the markers. "| S1 | `socket` ... | yes |" has "", "S1",
+/// "`socket` ..." and "yes".
 std::vector<std::vector<std::string>> rows_in(const std::string& page) {
+    static const std::regex bar(R"( *\| *)");
     std::vector<std::vector<std::string>> rows;
     const std::size_t begin = std::min(page.find(begin_marker), page.size());
     std::istringstream lines(page.substr(begin, page.find(end_marker, begin) - begin));
     for (std::string line; std::getline(lines, line);) {
-        const std::vector<std::string> cells = cells_of(line);
+        const std::vector<std::string> cells(std::sregex_token_iterator(line.begin(), line.end(), bar, -1), {});
         if (cells.size() > 1 && !cells[1].empty() && !cells[1].starts_with('-'))
             rows.push_back(cells); // not the titles
     }

@@ -125,9 +125,9 @@ bool del_takes_out() {
     return gives_data_back && epoll_wait(epoll.get(), &given, 1, 0) == 0;
 }
 
-CLAIM(S13, "`epoll_ctl` adds, changes and removes what is watched; its data is returned with each event", "56") {
+CLAIM_OF_SERVER(S13, "`epoll_ctl` adds, changes and removes what is watched; its data is returned with each event",
+                "56") {
     static const bool as_said = del_takes_out();
-    RunningServer server(chapter.program);
     Client client(server.endpoint());
     client.expect_echo("hello\n");
     wait_for_rest(server.pid());
@@ -161,9 +161,9 @@ bool gives_the_ready_ones_and_keeps_time() {
     return none && timed_out && ready_of(epoll, make_events(3, true)) == 3;
 }
 
-CLAIM(S14, "`epoll_wait` returns only what is ready, and waits as long as it is told to, here forever", "56") {
+CLAIM_OF_SERVER(S14, "`epoll_wait` returns only what is ready, and waits as long as it is told to, here forever",
+                "56") {
     static const bool as_said = gives_the_ready_ones_and_keeps_time();
-    RunningServer server(chapter.program);
     const Client silent(server.endpoint());
     wait_for_rest(server.pid());
     const auto main = task_of(server.pid());
@@ -197,9 +197,8 @@ int ways_to_ask(const Fd& ready, const Fd& quiet) {
 }
 
 // 01 and 02 ask nobody who is ready.
-CLAIM(S15, "It asks `select` or `epoll_wait` what is ready; `poll` and others could tell as well", "3456") {
+CLAIM_OF_SERVER(S15, "It asks `select` or `epoll_wait` what is ready; `poll` and others could tell as well", "3456") {
     static const int ways = ways_to_ask(make_event(true), make_event(false));
-    RunningServer server(chapter.program);
     wait_for_rest(server.pid());
     const std::string way = main_thread_waits_in(server.pid());
     return {ways == 6 && way == (chapter.number <= 4 ? "select" : "epoll_wait"), code(way)};

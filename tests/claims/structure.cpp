@@ -107,8 +107,6 @@ Steps steps_of(const Chapter& chapter) {
     return Steps(record_of(chapter));
 }
 
-// --- T1 to T10: setting up, queues and threads ----------------------------------------------------------------------
-
 /// A step that is one call. As it stands in the record, it is the figure.
 Finding is_taken(const TraceEvent* step) {
     return {step != nullptr, step ? code(step->text()) : ""};
@@ -156,8 +154,6 @@ CLAIM(T10, "Starts the threads that take from that") {
     const Steps steps = steps_of(chapter);
     return are_started(steps.writers, steps.readers.first_thread);
 }
-
-// --- T11 to T15: events ---------------------------------------------------------------------------------------------
 
 CLAIM(T11, "Waits for epoll's events in a loop, in its main thread") {
     const Steps steps = steps_of(chapter);

@@ -143,7 +143,7 @@ CLAIM(S3, "`listen`: backlog + 1 clients wait to be accepted; further ones are n
             text("Recv-Q ", at_0, ", ", at_5, ", ", at_100, " at backlog 0, 5, 100")};
 }
 
-CLAIM(S4, "`accept` takes the first client in the queue, with its address and a socket of its own") {
+CLAIM_OF_SERVER(S4, "`accept` takes the first client in the queue, with its address and a socket of its own") {
     const Record& record = record_of(chapter);
     // The three came while the server was stopped: they were in the queue together.
     bool in_order = record.queued;
@@ -153,7 +153,6 @@ CLAIM(S4, "`accept` takes the first client in the queue, with its address and a 
         in_order = in_order && next && next->value > next->number(0);
         accepted = next;
     }
-    RunningServer server(chapter.program);
     wait_for_rest(server.pid());
     return {in_order, "idle in " + code(main_thread_waits_in(server.pid()))};
 }
@@ -166,9 +165,8 @@ bool read_gives_what_has_arrived() {
     return read(pair.server.get(), buffer.data(), buffer.size()) == 12;
 }
 
-CLAIM(S5, "`read` blocks on an idle client, and the listen queue grows") {
+CLAIM_OF_SERVER(S5, "`read` blocks on an idle client, and the listen queue grows") {
     static const bool gives_what_has_arrived = read_gives_what_has_arrived();
-    RunningServer server(chapter.program);
     const Client silent(server.endpoint());
     wait_for_rest(server.pid());
     const std::vector<Client> others = connect_clients(server.endpoint(), 3);
@@ -179,8 +177,7 @@ CLAIM(S5, "`read` blocks on an idle client, and the listen queue grows") {
 }
 
 // The others do not fork.
-CLAIM(S6, "`fork`: a child per client has the socket; the parent closes its copy and reaps the child", "2") {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(S6, "`fork`: a child per client has the socket; the parent closes its copy and reaps the child", "2") {
     std::vector<Client> clients = connect_clients(server.endpoint(), 5);
     for (Client& client : clients) client.expect_echo("hello\n");
     wait_for_rest(server.pid());
@@ -215,9 +212,8 @@ double memory_a_client(const Endpoint& endpoint, pid_t server) {
 }
 
 // 01 has one client at a time.
-CLAIM(S7, "Each client costs a process, about 100 KiB of pages, page tables and kernel stack", "23456") {
+CLAIM_OF_SERVER(S7, "Each client costs a process, about 100 KiB of pages, page tables and kernel stack", "23456") {
     constexpr double large = 40; // KiB
-    RunningServer server(chapter.program);
     const double memory = memory_a_client(server.endpoint(), server.pid());
     return {memory > large, rounded(memory, " KiB per client")};
 }
@@ -287,8 +283,7 @@ bool small_write_returns(const Endpoint& endpoint, pid_t server) {
     return eventually(has_arrived) && eventually([&] { return tasks_in(server, SYS_write) == 0; });
 }
 
-CLAIM(S9, "`write` blocks only while the send buffer has no room; it does not wait for the client to read") {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(S9, "`write` blocks only while the send buffer has no room; it does not wait for the client to read") {
     const bool small_one_returns = small_write_returns(server.endpoint(), server.pid());
     Client client(server.endpoint());
     bool waits_in_write = false;
@@ -337,9 +332,9 @@ bool dup_shares_the_flag() {
     return !is_nonblocking(pair.server);
 }
 
-CLAIM(S10, "No call blocks: O_NONBLOCK is added to the flags that are there, and set on each accepted socket") {
+CLAIM_OF_SERVER(S10,
+                "No call blocks: O_NONBLOCK is added to the flags that are there, and set on each accepted socket") {
     static const bool as_said = bare_setfl_loses_flags() && accepted_socket_does_not_inherit() && dup_shares_the_flag();
-    RunningServer server(chapter.program);
     Client client(server.endpoint());
     client.expect_echo("hello\n");
     const auto has_flag = [&](const TcpSocket& socket) {

@@ -57,16 +57,14 @@ CLAIM(P1, "A reset, or a `write` to a client that is gone, ends that connection,
             "SIGPIPE, if not ignored: " + end};
 }
 
-/// How much of 64 MiB one write takes that does not wait.
-std::size_t taken_by_one_write() {
-    const TcpPair pair = tcp_pair();
+/// How much of 64 MiB one write takes that does not wait; -1 when it fails.
+ssize_t taken_by_one_write() {
     const std::string much(64 << 20, 'x');
-    return static_cast<std::size_t>(
-        check(static_cast<int>(send(pair.server.get(), much.data(), much.size(), MSG_NOSIGNAL)), "send"));
+    return send(tcp_pair().server.get(), much.data(), much.size(), MSG_NOSIGNAL);
 }
 
 CLAIM(P2, "`write` may take a part: what is left is sent later, and nothing is lost") {
-    static const std::size_t taken = taken_by_one_write();
+    static const ssize_t taken = taken_by_one_write();
     return {taken > 0 && taken < 64 << 20 && keeps(chapter, {"nothing lost after a stall"}),
             text("one write took ", taken >> 10, " of ", 64 << 10, " KiB")};
 }
@@ -159,8 +157,7 @@ CLAIM(P7, "No child stays a zombie, and the parent keeps no copy of a client's d
     return {as_said && keeps(chapter, {"all is given back", "one descriptor a client"})};
 }
 
-CLAIM(P8, "A client that never reads cannot fill the server's memory, because the server stops reading too") {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(P8, "A client that never reads cannot fill the server's memory, because the server stops reading too") {
     std::vector<Client> clients = connect_clients(server.endpoint(), 2);
     clients.front().expect_echo("x");
     wait_for_rest(server.pid());
@@ -172,8 +169,7 @@ CLAIM(P8, "A client that never reads cannot fill the server's memory, because th
     return {grown < 512 << 10, text("sent ", sent / clients.size() >> 20, " MiB, grown by ", grown >> 10, " KiB")};
 }
 
-CLAIM(P9, "A descriptor's number is used again immediately; the new client gets nothing of the old one's") {
-    RunningServer server(chapter.program);
+CLAIM_OF_SERVER(P9, "A descriptor's number is used again immediately; the new client gets nothing of the old one's") {
     Client first(server.endpoint());
     first.expect_echo("first\n");
     const std::string inode = server_end(first).inode;
@@ -203,10 +199,9 @@ CLAIM(P10, "No two threads ever handle one connection at the same time", "6") {
             text(level_triggered, " of 1000 waits return the event, with EPOLLONESHOT ", one_shot)};
 }
 
-CLAIM(P11, "`nc -N` closes its writing side when its input ends; without -N the connection stays open") {
+CLAIM_OF_SERVER(P11, "`nc -N` closes its writing side when its input ends; without -N the connection stays open") {
     const std::string nc = "nc.openbsd";
     if (!installed(nc)) throw Skipped{nc + " is not installed"};
-    RunningServer server(chapter.program);
     const auto start = [&](const std::string& options) {
         return Launch{{"bash", "-c", text("printf 'hi\\n' | ", nc, options, " 127.0.0.1 ", server.port())}};
     };
