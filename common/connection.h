@@ -41,8 +41,8 @@ class Connection {
     /// otherwise about input.
     [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }
 
-    /// Whether the last read filled the buffer. Then there is probably more.
-    [[nodiscard]] bool filled_buffer() const noexcept { return filled_buffer_; }
+    /// Whether the last read brought bytes. Then more may have come by now.
+    [[nodiscard]] bool had_input() const noexcept { return had_input_; }
 
     /// Reads into a buffer and sends it back; what the kernel does not take becomes unsent. False when the client is
     /// done or gone: then close the connection.
@@ -50,7 +50,7 @@ class Connection {
         assert(!has_unsent());
         std::array<char, buffer_size> buffer; // not initialised: read fills as much of it as is used
         const ssize_t count = read(fd(), buffer.data(), buffer.size());
-        filled_buffer_ = count == static_cast<ssize_t>(buffer.size());
+        had_input_ = count > 0;
         if (count == 0) return narrate_left(fd(), "it closed");
         if (count < 0) return is_temporary(errno) || narrate_left(fd(), std::strerror(errno));
 
@@ -90,7 +90,7 @@ class Connection {
 
     Fd socket_;
     std::vector<char> unsent_;
-    bool filled_buffer_ = false;
+    bool had_input_ = false;
 };
 
 /// For a stop: sends what is still unsent, and waits until each client's kernel has acknowledged everything. `clients`

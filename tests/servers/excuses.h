@@ -35,6 +35,7 @@ inline const std::vector<Excuse> excuses = {
     {"1", "thirty leave at once", "it serves one client at a time", "nothing in"},
     {"1", "raises its limit", "it serves one client at a time", "only 1 answers"},
     {"1", "one read, one write", "it serves one client at a time, so 50 cannot take turns", "nothing in"},
+    {"1", "no read in vain", "it serves one client at a time, so 50 cannot take turns", "nothing in"},
     {"1", "300 silent clients", "it serves one client at a time", "nothing in"},
     {"1", "more slow clients than threads", "it serves one client at a time", "nothing in"},
 
@@ -45,6 +46,7 @@ inline const std::vector<Excuse> excuses = {
     {"3", "never-reading client", "its write waits for the client, and everyone with it", "nothing in"},
     {"345", "slow request", "one thread answers one request after the other", "the last one after"},
     {"3", "newcomers", "it takes one newcomer a round, so the 20th waits 20 rounds: some 4 s", "still wait"},
+    {"6", "no read in vain", "it looks for more before it arms a client, which costs less than arming", "failed reads"},
     {"34", "1,100 clients", "a set of select's holds descriptors below 1024", "only 1020 answers"},
 };
 

@@ -130,15 +130,15 @@ TEST_CASE("Connection: keeps a whole buffer when there is no room at all, and lo
     CHECK(difference(before.substr(0, filled) + data, pair.receive_rest()) == "the same");
 }
 
-TEST_CASE("Connection: reads one buffer of 64 KiB, and says whether it was full") {
+TEST_CASE("Connection: reads one buffer of 64 KiB, and says whether it brought bytes") {
     STATIC_REQUIRE(buffer_size == 65536);
     Local pair = local();
-    CHECK_FALSE(pair.connection.filled_buffer());
+    CHECK_FALSE(pair.connection.had_input());
     pair.send(std::string(2 * buffer_size + 5, 'x'));
     for (const std::size_t unread : {buffer_size + 5, std::size_t{5}, std::size_t{0}}) {
         CHECK(pair.connection.echo_buffer(no_time));
         CHECK(pair.unread() == unread);
-        CHECK(pair.connection.filled_buffer() == (unread > 0));
+        CHECK(pair.connection.had_input());
         pair.receive_rest();
     }
 }
@@ -149,7 +149,7 @@ TEST_CASE("Connection: does nothing when there is no input after all") {
     CHECK(pair.connection.echo_buffer(no_time));
     pair.receive_rest();
     CHECK(pair.connection.echo_buffer(no_time));
-    CHECK_FALSE(pair.connection.filled_buffer());
+    CHECK_FALSE(pair.connection.had_input());
     CHECK_FALSE(pair.connection.has_unsent());
     CHECK(pair.receive().empty());
 }
