@@ -104,7 +104,7 @@ new-server:
 	echo "Yours to write: mine/$$NEW_SERVER/server.cpp. Then: make check SERVER='mine/$$NEW_SERVER/server {port}' LEVEL=00"
 
 ### make test-grader      test the grader with servers of others, right and wrong ones (4 minutes)
-###                       FULL=1 grades each of them whole, and writes the table in tests/grader/README.md (an hour);
+###                       FULL=1 grades each of them whole, and writes the table in tests/grader/README.md (20 minutes);
 ###                       WRITE=1 writes it from the cases that decide
 .PHONY: test-grader
 test-grader:
