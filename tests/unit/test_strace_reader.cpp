@@ -136,13 +136,15 @@ TEST_CASE("strace: what stands in strings is no punctuation") {
         read_strace("1 write(4, \"a, b) = 7 <unfinished ...> \\\"resumed>\\\" (\", 37) = 37 <0.000010>\n"
                     "1 write(4, \"....................\"..., 65536) = 55808\n"
                     "1 read(4, \"ends with a backslash\\\\\", 65536) = 22\n"
-                    "1 write(4, \"<unfinished ...>\", 16) = 16\n");
-    REQUIRE(events.size() == 4);
+                    "1 write(4, \"<unfinished ...>\", 16) = 16\n"
+                    "1 write(4, \"one \\\", and no other\", 19) = 19\n");
+    REQUIRE(events.size() == 5);
     CHECK(events[0].arguments.size() == 3);
     CHECK(events[0].value == 37);
     CHECK(events[1].arguments.at(1) == "\"....................\"...");
     CHECK(events[2].arguments.at(1) == "\"ends with a backslash\\\\\"");
     CHECK(events[3].value == 16);
+    CHECK(events[4].arguments.size() == 3);
 }
 
 TEST_CASE("strace: lists and structures are one argument each, and may be empty") {
