@@ -46,7 +46,7 @@ include $(wildcard tests/*/*.mk tests/tools/*/*.mk)
 test-programs: $(SERVERS) $(FIRST) $(tested) $(if $(SANITIZE),$(UNIT_TESTS),$(TEST_PROGRAMS))
 	$(if $(SANITIZE),@$(MAKE) --no-print-directory SANITIZE= build/tests/server-tests build/tests/soak/soak)
 need:
-	@CXX='$(CXX)' tests/need.sh catch2 'strace?' 'tmux?' python3 $(DOCS_NEED)
+	@CXX='$(CXX)' tests/need.sh catch2 'strace?' 'tmux?' 'iproute2?' python3 $(DOCS_NEED)
 
 # What tests/run.sh runs beside the cases, a name and a command on each line. The article's statements, the pictures, the
 # pages and the calls that fail are about the servers as a reader builds them.

@@ -5,20 +5,21 @@
 #include "tests/support/sockets.h"
 
 RunningServer& Subject::start(const std::vector<std::string>& more, const std::function<void()>& before_exec) {
+    if (!command_.empty()) return start_strangers(command_, before_exec);
     server_.reset();
-    if (command_.empty()) {
-        server_ = std::make_unique<RunningServer>(program_, more, before_exec);
-    } else {
-        server_ = std::make_unique<RunningServer>(command_, start_limit_, before_exec);
-    }
+    server_ = std::make_unique<RunningServer>(program_, more, before_exec);
+    return *server_;
+}
+
+RunningServer& Subject::start_strangers(const std::vector<std::string>& command,
+                                        const std::function<void()>& before_exec, std::uint16_t port) {
+    server_.reset();
+    server_ = std::make_unique<RunningServer>(command, start_limit_, before_exec, port);
     return *server_;
 }
 
 RunningServer& Subject::start_on(std::uint16_t port) {
-    if (command_.empty()) return start({"--port", std::to_string(port)});
-    server_.reset();
-    server_ = std::make_unique<RunningServer>(command_, start_limit_, std::function<void()>(), port);
-    return *server_;
+    return command_.empty() ? start({"--port", std::to_string(port)}) : start_strangers(command_, {}, port);
 }
 
 bool Subject::start_thinking(milliseconds think) {
@@ -31,23 +32,18 @@ bool Subject::start_thinking(milliseconds think) {
     const auto option = std::find(command.begin(), command.end(), "--think");
     if (option == command.end() || option + 1 == command.end()) return false;
     *(option + 1) = value;
-    server_.reset();
-    server_ = std::make_unique<RunningServer>(command, start_limit_);
+    start_strangers(command);
     return true;
 }
 
-Client Subject::served_client() const {
+Client Subject::served_client() {
     Client client = connect();
     client.expect_echo("hello\n");
     return client;
 }
 
-void expect_served(const Subject& subject, const std::string& situation) {
-    try {
-        subject.connect().expect_echo("am I served?\n");
-    } catch (const Failed& failed) {
-        throw Failed{situation + "; then another client " + failed.did, failed.expected, failed.got};
-    }
+void expect_served(Subject& subject, const std::string& situation) {
+    say_first(situation + "; then another client ", [&] { subject.connect().expect_echo("am I served?\n"); });
 }
 
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got) {

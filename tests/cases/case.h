@@ -12,7 +12,8 @@
 #include "tests/support/failed.h"
 #include "tests/support/running_server.h"
 
-/// The server that a case is played against.
+/// The server that a case is played against. It starts when the case first asks for it or for a client; a case that
+/// needs it with options of its own starts it itself.
 class Subject {
   public:
     /// `program` is one of the six, started anew for each case; its clients wait for `patience` at most.
@@ -36,13 +37,13 @@ class Subject {
     void end() { server_.reset(); }
 
     [[nodiscard]] bool started() const { return server_ != nullptr; }
-    [[nodiscard]] RunningServer& server() const { return *server_; }
-    [[nodiscard]] Endpoint endpoint() const { return server_->endpoint(patience_); }
-    [[nodiscard]] Client connect(int receive_buffer = 0, int segment = 0) const {
+    RunningServer& server() { return started() ? *server_ : start(); }
+    [[nodiscard]] Endpoint endpoint() { return server().endpoint(patience_); }
+    [[nodiscard]] Client connect(int receive_buffer = 0, int segment = 0) {
         return Client(endpoint(), receive_buffer, segment);
     }
     /// One that has got a line back, so the server has accepted it.
-    [[nodiscard]] Client served_client() const;
+    [[nodiscard]] Client served_client();
     [[nodiscard]] const std::string& program() const { return program_; }
     [[nodiscard]] const std::vector<std::string>& command() const { return command_; }
     [[nodiscard]] milliseconds patience() const { return patience_; }
@@ -56,6 +57,9 @@ class Subject {
     [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
 
   private:
+    RunningServer& start_strangers(const std::vector<std::string>& command,
+                                   const std::function<void()>& before_exec = {}, std::uint16_t port = 0);
+
     std::string program_;
     std::vector<std::string> command_;
     milliseconds start_limit_{0};
@@ -82,7 +86,7 @@ struct Case {
 };
 
 /// Throws Failed unless another client is served, in this situation.
-void expect_served(const Subject& subject, const std::string& situation);
+void expect_served(Subject& subject, const std::string& situation);
 
 /// Throws Failed unless `holds`.
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got);

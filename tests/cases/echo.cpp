@@ -16,7 +16,6 @@ void remark_on_other_addresses(Subject& subject) {
 }
 
 void one_line(Subject& subject) {
-    subject.start();
     {
         Client client = subject.served_client();
         client.expect_echo("and again\n");
@@ -24,25 +23,13 @@ void one_line(Subject& subject) {
     remark_on_other_addresses(subject);
 }
 
-void every_byte_value(Subject& subject) {
-    subject.start();
-    subject.connect().exchange(random_bytes(1 << 20, 1));
-}
-
-void a_lot_both_ways(Subject& subject) {
-    subject.start();
-    subject.connect().exchange(random_bytes(16 << 20, 2));
-}
-
 void two_halves(Subject& subject) {
-    subject.start();
     Client client = subject.connect();
     client.expect_echo("hel");
     client.expect_echo("lo\n");
 }
 
 void half_close(Subject& subject) {
-    subject.start();
     Client client = subject.connect();
     const std::string data = random_bytes(200000, 3);
     client.send(data);
@@ -53,7 +40,6 @@ void half_close(Subject& subject) {
 }
 
 void half_close_slow_reader(Subject& subject) {
-    subject.start();
     Client client = subject.connect(4096);
     const std::string data = random_bytes(3 << 20, 4);
     const std::size_t sent = client.send_until_stuck(data);
@@ -66,7 +52,6 @@ void half_close_slow_reader(Subject& subject) {
 
 /// Small packets and a small window make the server's send buffer small, too; and the client reads little at a time.
 void drop_by_drop(Subject& subject) {
-    subject.start();
     Client client = subject.connect(1, 200); // 1 stands for the least that the kernel grants
     const std::string data = random_bytes(1 << 18, 14);
     client.send(data);
@@ -81,7 +66,6 @@ void drop_by_drop(Subject& subject) {
 }
 
 void nothing_at_all(Subject& subject) {
-    subject.start();
     Client client = subject.connect();
     client.finish_sending();
     const std::string back = client.receive_all();
@@ -89,7 +73,6 @@ void nothing_at_all(Subject& subject) {
 }
 
 void one_after_the_other(Subject& subject) {
-    subject.start();
     for (int i = 0; i < 20; ++i) {
         Client client = subject.connect();
         client.expect_echo(text("client ", i, "\n"));
@@ -97,7 +80,6 @@ void one_after_the_other(Subject& subject) {
 }
 
 void in_order_of_arrival(Subject& subject) {
-    subject.start();
     Client first = subject.connect();
     Client second = subject.connect();
     Client third = subject.connect();
@@ -110,11 +92,6 @@ void in_order_of_arrival(Subject& subject) {
     expect(third.receive(6) == "third\n", "came third", "its line, once the two before have left", "another");
 }
 
-void fifty_clients(Subject& subject) {
-    subject.start();
-    exchange_at_once(subject.endpoint(), 50, 5 << 20);
-}
-
 } // namespace
 
 std::vector<Case> echo_cases() {
@@ -123,12 +100,14 @@ std::vector<Case> echo_cases() {
          Lesson{"An echo server that echoes: everything else builds on this.",
                 "Read what has come, and write the same bytes back, until there is no more.",
                 "read(2) gives how many bytes came; write(2) takes exactly that many."}},
-        {"every byte value", "1 MiB of every byte value comes back unchanged", every_byte_value,
+        {"every byte value", "1 MiB of every byte value comes back unchanged",
+         [](Subject& subject) { subject.connect().exchange(random_bytes(1 << 20, 1)); },
          Lesson{
              "Data is bytes, not text: a 0 byte is data like any other.",
              "Is the data treated as text somewhere? Write as many bytes as were read, and not up to the first 0 byte.",
              "read(2) returns the count. strlen(3), strcpy(3) and std::string(char*) stop at the first 0."}},
-        {"a lot both ways", "16 MiB come back while more is still being sent", a_lot_both_ways,
+        {"a lot both ways", "16 MiB come back while more is still being sent",
+         [](Subject& subject) { subject.connect().exchange(random_bytes(16 << 20, 2)); },
          Lesson{"Nobody promises that a write takes everything: a server that forgets the rest loses data under load "
                 "only.",
                 "What happens to the bytes that a write did not take? And to what comes in the meantime?",
@@ -169,7 +148,7 @@ std::vector<Case> echo_cases() {
                 "Do waiting clients get lost? Is the backlog long enough for three?",
                 "listen(2) sets how many may wait, accept(2) takes the first of them."}},
         {"fifty clients", "50 clients get 5 MiB each back at the same time, sent in random pieces, byte for byte",
-         fifty_clients,
+         [](Subject& subject) { exchange_at_once(subject.endpoint(), 50, 5 << 20); },
          Lesson{"Each client's bytes go back to that client, in order, whatever the others do meanwhile.",
                 "Do the clients share a buffer, or a place where unsent data is kept? Is part of a write forgotten "
                 "under load?",

@@ -1,8 +1,7 @@
 // What each level is about, as the kernel shows it of any program: who is served beside clients that take their time,
 // with how many processes and threads, and what a request costs beside many clients that say nothing.
-#include <poll.h>
-
 #include <algorithm>
+#include <future>
 
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"
@@ -29,7 +28,7 @@ std::size_t settled_processes_and_threads(pid_t server) {
 }
 
 /// Clients that have been served, one after the other, and go on being connected.
-std::vector<Client> served_clients(const Subject& subject, std::size_t count) {
+std::vector<Client> served_clients(Subject& subject, std::size_t count) {
     std::vector<Client> clients;
     while (clients.size() < count) {
         clients.push_back(subject.served_client());
@@ -37,7 +36,7 @@ std::vector<Client> served_clients(const Subject& subject, std::size_t count) {
     return clients;
 }
 
-std::size_t processes_and_threads_with(const Subject& subject, std::size_t count) {
+std::size_t processes_and_threads_with(Subject& subject, std::size_t count) {
     const std::vector<Client> clients = served_clients(subject, count);
     return settled_processes_and_threads(subject.server().pid());
 }
@@ -45,7 +44,6 @@ std::size_t processes_and_threads_with(const Subject& subject, std::size_t count
 /// A pool may grow to its full size, with the first clients or only with a hundred; what grows each time is no pool.
 void no_process_or_thread_per_client(Subject& subject) {
     constexpr std::size_t few = 4;
-    subject.start();
     processes_and_threads_with(subject, 30); // so that what is there for good has grown
     std::string seen;
     for (const auto& [less, more] : {std::pair{10, 100}, std::pair{10, 300}}) {
@@ -60,48 +58,34 @@ void no_process_or_thread_per_client(Subject& subject) {
 }
 
 void three_hundred_silent_clients(Subject& subject) {
-    subject.start();
     std::vector<Client> silent;
     while (silent.size() < 300) {
-        try {
-            silent.push_back(subject.served_client());
-        } catch (const Failed& failed) {
-            throw Failed{
-                text(silent.size(), " clients have been served, are connected and silent; then one more ", failed.did),
-                failed.expected, failed.got};
-        }
+        say_first(text(silent.size(), " clients have been served, are connected and silent; then one more "),
+                  [&] { silent.push_back(subject.served_client()); });
     }
 }
 
-/// All of them send and none reads, until none has had room for longer than the 200 ms after which the kernels look
-/// again.
+/// All of them send at the same time and none reads, until each has had no room for longer than the 200 ms after which
+/// the kernels look again.
 void send_and_never_read(std::vector<Client>& clients) {
     const std::string data = random_bytes(1 << 16, 5);
-    constexpr std::size_t most = std::size_t{1} << 30;
-    for (std::size_t sent = 0; sent < most;) {
-        std::vector<pollfd> room;
-        for (const Client& client : clients) room.push_back({client.fd(), POLLOUT, 0});
-        if (poll(room.data(), room.size(), 300) == 0) return;
-        for (std::size_t i = 0; i < clients.size(); ++i) {
-            if (room[i].revents == 0) continue;
-            const long count = clients[i].send_some(data);
-            expect(count >= 0, "sent without reading", "a server that waits", "a broken connection");
-            sent += static_cast<std::size_t>(count);
-        }
+    const std::size_t most = (std::size_t{1} << 30) / clients.size();
+    std::vector<std::future<std::size_t>> all;
+    for (Client& client : clients) {
+        all.push_back(
+            std::async(std::launch::async, [&] { return client.send_until_stuck(data, milliseconds(300), most); }));
     }
-    throw Failed{text(clients.size(), " clients sent 1 GiB and read none of it"), "a server that stops reading",
-                 "it took it all"};
+    for (auto& one : all) one.get();
 }
 
 /// Each of them would keep a thread busy in a server that waits for its clients: one more than there are threads.
 void more_slow_clients_than_threads(Subject& subject) {
     constexpr std::size_t enough = 40;
-    const RunningServer& server = subject.start();
     const std::size_t threads = processes_and_threads_with(subject, subject.level() == 1 ? 1 : 5);
     const std::size_t count = std::min(threads + 1, enough);
     const std::string have = text("the server has ", threads, " threads or processes; ", count, " clients ");
     {
-        std::vector<Client> half = connect_clients(server.endpoint(subject.patience()), count);
+        std::vector<Client> half = connect_clients(subject.endpoint(), count);
         for (Client& client : half) client.send("the first ha");
         for (Client& client : half) client.receive(12);
         expect_served(subject, have + "have sent half of a line");
@@ -113,7 +97,7 @@ void more_slow_clients_than_threads(Subject& subject) {
 }
 
 /// The least CPU time that a request took in seven rounds of 150, in microseconds.
-double cost_of_a_request(const Subject& subject, Client& client) {
+double cost_of_a_request(Subject& subject, Client& client) {
     constexpr int requests = 150;
     auto least = std::chrono::microseconds::max();
     for (int round = 0; round < 7; ++round) {
@@ -128,7 +112,6 @@ double cost_of_a_request(const Subject& subject, Client& client) {
 void idle_clients_cost_nothing(Subject& subject) {
     constexpr double most_times = 2;
     const OnOneProcessor here;
-    subject.start();
     Client client = subject.connect();
     std::vector<Client> idle = served_clients(subject, 10);
     cost_of_a_request(subject, client); // so that all is warm

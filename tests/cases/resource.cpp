@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 #include <utility>
@@ -58,7 +57,6 @@ void expect_to_sleep_on(Subject& subject, const std::string& situation) {
 }
 
 void idle_costs_no_cpu(Subject& subject) {
-    subject.start();
     expect_no_spin(subject, "nobody is connected");
     subject.connect().expect_echo("hello\n");
     expect_no_spin(subject, "a client has come and gone");
@@ -69,7 +67,6 @@ void idle_costs_no_cpu(Subject& subject) {
 }
 
 void room_costs_no_cpu(Subject& subject) {
-    subject.start();
     Client client = subject.connect();
     client.exchange(random_bytes(4 << 20, 8));
     expect_no_spin(subject, "a client has got 4 MiB back and is silent now");
@@ -78,7 +75,7 @@ void room_costs_no_cpu(Subject& subject) {
 /// What a program has read and not written is in its own memory, or lost; the kernel knows both counts. Our own servers
 /// promise 64 KiB, and are small enough for their memory to be looked at. Others may promise themselves more, and where
 /// memory is garbage for a while its size says little.
-void expect_to_keep_little(const Subject& subject, const Client& client, std::size_t sent) {
+void expect_to_keep_little(Subject& subject, const Client& client, std::size_t sent) {
     const std::size_t most = subject.level() == 0 ? 64 << 10 : 2 << 20;
     std::size_t kept = 0;
     const auto little = [&] { return (kept = read_and_not_written(client)) <= most; };
@@ -89,7 +86,6 @@ void expect_to_keep_little(const Subject& subject, const Client& client, std::si
 }
 
 void memory_is_bounded(Subject& subject) {
-    subject.start();
     // It remembers who has touched what.
     if (has_library(subject.server().pid(), "libtsan")) throw Skipped{"ThreadSanitizer's own memory grows"};
     constexpr int count = 8;
@@ -113,7 +109,6 @@ void memory_is_bounded(Subject& subject) {
 }
 
 void nothing_lost_after_a_stall(Subject& subject) {
-    subject.start();
     Client client = subject.connect();
     const std::string data = random_bytes(1 << 20, 10);
     for (const char* when : {"", "then once more: "}) {
@@ -125,23 +120,18 @@ void nothing_lost_after_a_stall(Subject& subject) {
 
 /// They send before they read, and their way back is narrow; so each of them has a rest in the server for a while.
 void five_stalls(Subject& subject) {
-    subject.start();
+    const std::string bytes = random_bytes((1 << 20) + 5, 20);
     std::vector<Talker> all;
     for (unsigned i = 0; i < 5; ++i) {
         all.emplace_back(subject.endpoint(), Role{.name = text("client ", i),
-                                                  .data = random_bytes(1 << 20, 20 + i),
+                                                  .data = std::string_view(bytes).substr(i, 1 << 20),
                                                   .reads_late = true,
                                                   .end = Role::End::half_closes,
                                                   .receive_buffer = 4096,
                                                   .segment = 536});
     }
-    const bool all_move = play(all, subject.patience());
-    const std::string stuck = all_move ? "" : text("; nothing more in ", subject.patience().count(), " ms");
-    for (const Talker& one : all) {
-        expect(one.served() && one.wrong().empty(),
-               "5 clients sent 1 MiB each, closed their writing side, then read by turns",
-               "that each gets what it has sent itself", one.wrong().empty() ? one.story() + stuck : one.wrong());
-    }
+    play_to_the_end(all, subject.patience(),
+                    "5 clients sent 1 MiB each, closed their writing side, then read by turns");
 }
 
 /// Nobody has been served for half a second. False when the server works, but serves somebody with it: on a busy
@@ -149,8 +139,7 @@ void five_stalls(Subject& subject) {
 bool rests_while_others_wait(Subject& subject, Crowd& crowd, std::size_t size) {
     const std::size_t served = crowd.served();
     const std::string situation = text(size, " clients are connected, ", served, " have been served and the rest wait");
-    const auto ended = subject.server().process().wait(milliseconds(0));
-    expect(!ended, situation, "a server that goes on", ended ? to_string(*ended) : "");
+    expect_running(subject.server(), situation);
     expect(served > 0, situation, "that some are served", "none");
     try {
         expect_no_spin(subject, situation);
@@ -218,7 +207,7 @@ Waits waits_for_room(Subject& subject, std::deque<Client>& clients) {
 
 /// Connects until one is not served; then the first one leaves, and that one is served in its place. False where the
 /// process that accepts keeps no descriptor of a client, and so is never full.
-bool fill(const Subject& subject, std::deque<Client>& clients) {
+bool fill(Subject& subject, std::deque<Client>& clients) {
     while (clients.size() < 64) {
         Client next = subject.connect();
         next.send("hello\n");
@@ -275,7 +264,6 @@ void a_newcomer_when_there_is_room(Subject& subject) {
 
 /// Ten ports, for as many clients, and no one more can connect. The server sees nothing of it.
 void out_of_ports(Subject& subject) {
-    subject.start();
     std::uint32_t first = 0;
     std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first;
     Endpoint few = subject.endpoint();
@@ -295,11 +283,6 @@ void out_of_ports(Subject& subject) {
     for (Client& client : clients) client.reset(); // a closed one would keep its port for a minute
     Client(few).expect_echo("a new one from these ports\n");
     subject.connect().expect_echo("and one from another\n");
-}
-
-void more_than_a_set_holds(Subject& subject) {
-    subject.start();
-    serve_more_than_there_is_room_for(subject, 1100);
 }
 
 /// What it has when that has stayed the same for a moment, and no child waits to be reaped; or after three seconds.
@@ -383,7 +366,7 @@ void nineteen_thousand(Subject& subject) {
     all_get_their_line_back(clients);
     expect_no_spin(subject, text(size, " clients are connected and silent"));
     all_get_their_line_back(clients);
-    reset_all(clients);
+    for (Client& client : clients) client.reset(); // a closed one would keep its port for a minute
     subject.connect().expect_echo("and a late one\n");
 }
 
@@ -406,9 +389,7 @@ void nothing_to_inherit(Subject& subject) {
     RunningServer& server = subject.start();
     Client client = subject.served_client();
     for (const pid_t pid : process_tree(server.pid())) {
-        for (const auto& one : std::filesystem::directory_iterator(text("/proc/", pid, "/fd"))) {
-            const int descriptor = std::stoi(one.path().filename());
-            const std::string what = std::filesystem::read_symlink(one.path());
+        for (const auto& [descriptor, what] : descriptors_of(pid)) {
             const bool its_own = what.starts_with("socket:") || what == "anon_inode:[eventpoll]";
             expect(!its_own || (descriptor_flags({pid, descriptor}) & O_CLOEXEC) != 0, "a client is connected",
                    "descriptors that a program started by the server would not get (O_CLOEXEC)",
@@ -473,7 +454,8 @@ std::vector<Case> resource_cases() {
                 "Accept fails with EMFILE, and the waiting client keeps the listener ready. What then?",
                 "accept(2): on EMFILE, ENFILE, ENOBUFS, ENOMEM leave the listener alone until a descriptor is closed "
                 "or a moment has passed. epoll_ctl(2) takes it out of the set."}},
-        {"more than a set holds", "the same with more clients than select's sets hold", more_than_a_set_holds,
+        {"more than a set holds", "the same with more clients than select's sets hold",
+         [](Subject& subject) { serve_more_than_there_is_room_for(subject, 1100); },
          Lesson{
              "FD_SET with a descriptor of 1024 or more writes over memory that is not its own, and says nothing.",
              "Is a descriptor checked before it goes into an fd_set? Are those who wait served when others have left?",

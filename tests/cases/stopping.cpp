@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fstream>
 #include <list>
 
 #include "common/check.h"
@@ -23,22 +22,13 @@ const milliseconds soon(4500); // below the 5 seconds after which a server ends 
 const milliseconds limit(8000);
 const milliseconds a_moment(2000); // a second is promised; the rest is for a busy machine
 
-void expect_exit(RunningServer& server, int status, milliseconds within, const std::string& did) {
-    const auto ended = server.process().wait(within);
-    expect(ended && !ended->by_signal && ended->value == status, did,
-           text("exit status ", status, " within ", within.count(), " ms"),
-           ended ? to_string(*ended) : "it still runs");
-}
-
-/// What it has said on standard error is these lines.
-void expect_said(RunningServer& server, const std::string& lines, const std::string& did) {
+/// Throws Failed unless it ends with status 0 in time, and has said these lines on standard error.
+void expect_exit_0(RunningServer& server, const std::string& did, milliseconds within = soon,
+                   const std::string& lines = "") {
+    const std::string ended = server.process().how_it_ends(within);
+    expect(ended == "exit status 0", did, text("exit status 0 within ", within.count(), " ms"), ended);
     const std::string errors = server.process().standard_error();
     expect(errors == lines, did, "'" + lines + "' on standard error", "'" + errors + "'");
-}
-
-void expect_exit_0(Subject& subject, milliseconds within, const std::string& did) {
-    expect_exit(subject.server(), 0, within, did);
-    expect_said(subject.server(), "", did);
 }
 
 /// Its processes, when all of them sleep: it waits for clients, or for what they say. (A child of 02's that has just
@@ -60,13 +50,13 @@ void stops_at(Subject& subject, int signal, const std::string& name) {
     subject.connect().expect_echo("hello\n");
     processes_at_rest(server);
     server.process().signal(signal);
-    expect_exit_0(subject, soon, "the server got " + name + " while nobody was connected");
+    expect_exit_0(subject.server(), "the server got " + name + " while nobody was connected");
 
     subject.start();
     Client silent = subject.served_client();
     const std::vector<pid_t> processes = processes_at_rest(subject.server());
     subject.server().process().signal(signal);
-    expect_exit_0(subject, soon, "the server got " + name + " while a silent client was connected");
+    expect_exit_0(subject.server(), "the server got " + name + " while a silent client was connected");
     expect(silent.receive_rest().empty(), "was connected and silent", "the end of file", "data");
     for (const pid_t pid : processes) {
         expect(process_state(pid) == '-', "the server has exited", "that none of its processes is left",
@@ -118,7 +108,7 @@ void delivers_at(Subject& subject, int signal, bool to_all, const std::string& d
     Deaf client(subject.endpoint());
     kill(to_all ? -server.pid() : server.pid(), signal);
     client.expect_all(did);
-    expect_exit_0(subject, soon, "the client has taken its data");
+    expect_exit_0(subject.server(), "the client has taken its data");
 }
 
 /// The server waits for more input, and its kernel still holds answers for a client that takes its time. Were the
@@ -142,7 +132,7 @@ void delivers_what_it_has_written(Subject& subject) {
     expect(back.substr(0, data.size()) == data,
            text("sent ", data.size(), " bytes, and one more after SIGTERM; then read to the end"),
            "all that the server had answered", text(back.size(), " bytes, ", difference(data, back)));
-    expect_exit_0(subject, soon, "the client has taken its data");
+    expect_exit_0(subject.server(), "the client has taken its data");
 }
 
 void delivers_what_it_thinks_about(Subject& subject) {
@@ -154,16 +144,12 @@ void delivers_what_it_thinks_about(Subject& subject) {
     const std::string back = client.receive_rest();
     expect(back == "a hard question\n", "asked, and before the answer the server got SIGTERM",
            "the answer, and the end", "'" + back + "'");
-    expect_exit_0(subject, soon, "the last answer is given");
+    expect_exit_0(subject.server(), "the last answer is given");
 }
 
 /// Whether the signal waits to be delivered to the process.
 bool is_pending(pid_t pid, int signal) {
-    std::ifstream status(text("/proc/", pid, "/status"));
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("ShdPnd:")) return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1) != 0;
-    }
-    return false;
+    return (number_in(text("/proc/", pid, "/status"), "ShdPnd:", 16) >> (signal - 1) & 1) != 0;
 }
 
 /// As timeout(1) sends them: to its child, and a moment later to the group.
@@ -176,7 +162,7 @@ void two_signals(Subject& subject) {
                    [&, signal = signal] { return !is_pending(server.pid(), signal); });
         kill(-server.pid(), signal);
         client.expect_all(text("it got ", name, " twice"));
-        expect_exit_0(subject, soon, "the client has taken its data");
+        expect_exit_0(subject.server(), "the client has taken its data");
     }
 }
 
@@ -196,7 +182,7 @@ void begins_nothing_new(Subject& subject) {
     server.process().signal(SIGCONT);
     wait_for_state('S'); // it thinks
     server.process().signal(SIGTERM);
-    expect_exit_0(subject, soon, "12 clients had asked, and the server got SIGTERM");
+    expect_exit_0(subject.server(), "12 clients had asked, and the server got SIGTERM");
 }
 
 /// For before_exec: what a parent leaves that blocks a signal and then execs.
@@ -213,32 +199,20 @@ void blocked_signals(Subject& subject) {
     for (const auto& [signal, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
         RunningServer& server = subject.start({}, blocked(signal));
         server.process().signal(signal);
-        expect_exit_0(subject, soon, text("the server was started with ", name, " blocked, and got one"));
+        expect_exit_0(subject.server(), text("the server was started with ", name, " blocked, and got one"));
     }
 }
 
-/// A pipe whose reader has stopped: there is no room in it.
-class FullPipe {
-  public:
-    FullPipe() {
-        std::array<int, 2> ends{-1, -1};
-        check(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), "pipe");
-        reader_ = Fd(ends[0]);
-        writer_ = Fd(ends[1]);
-        const std::string page(4096, 'x');
-        while (write(writer_.get(), page.data(), page.size()) > 0) continue;
-        check(fcntl(writer_.get(), F_SETFL, 0), "fcntl"); // whoever writes now waits
-    }
-
-    /// For before_exec.
-    [[nodiscard]] std::function<void()> as_standard_error() const {
-        return [writer = writer_.get()] { dup2(writer, STDERR_FILENO); };
-    }
-
-  private:
-    Fd reader_;
-    Fd writer_;
-};
+/// For before_exec: standard error becomes a pipe in which there is no room. Its reader is the server, which never
+/// reads.
+void full_standard_error() {
+    std::array<int, 2> ends{-1, -1};
+    pipe2(ends.data(), O_NONBLOCK);
+    const std::string page(4096, 'x');
+    while (write(ends[1], page.data(), page.size()) > 0) continue;
+    fcntl(ends[1], F_SETFL, 0); // a write now waits
+    dup2(ends[1], STDERR_FILENO);
+}
 
 /// Several servers, at the same time because each takes five seconds.
 void five_seconds_at_most(Subject& subject) {
@@ -248,7 +222,6 @@ void five_seconds_at_most(Subject& subject) {
         std::vector<std::string> options;
         std::function<void()> before_exec;
     };
-    const FullPipe log;
     const std::vector<Scene> scenes = {
         {"3 clients did not take their data", 3, {}, {}},
         // Its threads are in the middle of something when it ends; ThreadSanitizer would call that a leak.
@@ -260,8 +233,8 @@ void five_seconds_at_most(Subject& subject) {
          1,
          {},
          blocked(SIGALRM)},
-        {"a client did not take its data, and standard error is full", 1, {}, log.as_standard_error()},
-        {"the server narrates, and standard error is full", 1, {"--verbose"}, log.as_standard_error()},
+        {"a client did not take its data, and standard error is full", 1, {}, full_standard_error},
+        {"the server narrates, and standard error is full", 1, {"--verbose"}, full_standard_error},
     };
     std::list<RunningServer> servers;
     std::vector<std::list<Deaf>> clients;
@@ -284,14 +257,13 @@ void five_seconds_at_most(Subject& subject) {
         // ThreadSanitizer lets no handler run while a thread is in write.
         if (i == 4 && has_library(server.pid(), "libtsan")) break;
         const std::string did = "the server got SIGTERM: " + scenes[i].what;
-        expect_exit(server, 0, limit, did);
-        const auto took = time_since(start);
-        expect(took > milliseconds(4500) || unfinished[i] == 0, did, "that it waits 5 seconds",
-               text("it ended after ", took.count(), " ms"));
         const std::string line = unfinished[i] == 1
                                      ? "1 client had not got all of its answers\n"
                                      : text(unfinished[i], " clients had not got all of their answers\n");
-        if (i < 3) expect_said(server, "stopped after 5 s: " + line, did);
+        expect_exit_0(server, did, limit, i < 3 ? "stopped after 5 s: " + line : "");
+        const auto took = time_since(start);
+        expect(took > milliseconds(4500) || unfinished[i] == 0, did, "that it waits 5 seconds",
+               text("it ended after ", took.count(), " ms"));
         ++i;
     }
 }
@@ -303,12 +275,9 @@ void sigquit(Subject& subject) {
     const std::vector<pid_t> processes = process_tree(server.pid());
     server.process().signal(SIGTERM);
     server.process().signal(SIGQUIT);
-    const auto ended = server.process().wait(soon);
-    expect(ended && ended->by_signal && ended->value == SIGQUIT, "the server got SIGTERM and then SIGQUIT",
-           "that SIGQUIT ends it", ended ? to_string(*ended) : "it still runs");
-    const auto gone = [&] { return has_ended(processes.back()); };
-    expect(eventually(gone, soon), "the server has ended", "that none of its processes is left",
-           text("process ", processes.back(), " runs on"));
+    const std::string ended = server.process().how_it_ends(soon);
+    expect(ended == "ended by signal Quit", "the server got SIGTERM and then SIGQUIT", "that SIGQUIT ends it", ended);
+    expect_gone(processes, "the server got SIGTERM and then SIGQUIT");
 }
 
 /// A shell has a child in the background, and execs the server: start scripts do that.
@@ -320,7 +289,7 @@ void a_child_of_others(Subject& subject) {
     });
     const pid_t child = process_tree(server.pid()).back();
     server.process().signal(SIGTERM);
-    expect_exit_0(subject, a_moment, "the server got SIGTERM, and has a child that it did not start");
+    expect_exit_0(subject.server(), "the server got SIGTERM, and has a child that it did not start", a_moment);
     const char state = process_state(child);
     expect(child != server.pid() && state != '-' && state != 'Z', "the server has ended",
            "that the child that it did not start goes on", text("its state is ", state));
@@ -355,7 +324,7 @@ void without_memory(Subject& subject) {
     while (served && others.size() < 3 * many) come();
     kill(server.pid(), SIGTERM);
     client.expect_all(text("it had no more memory, and got SIGTERM with ", others.size(), " clients more"));
-    expect_exit_0(subject, soon, "the client has taken its data");
+    expect_exit_0(subject.server(), "the client has taken its data");
 }
 
 /// Somebody else shuts the listening socket down.
@@ -398,22 +367,18 @@ void killed(Subject& subject) {
     const std::vector<pid_t> processes = process_tree(server.pid());
     server.process().signal(SIGKILL);
     server.process().wait(soon);
-    for (const pid_t pid : processes) {
-        expect(eventually([&] { return has_ended(pid); }, soon), "the server was killed (SIGKILL)",
-               "that none of its processes runs on", text("process ", pid, " does"));
-    }
+    expect_gone(processes, "the server was killed (SIGKILL)");
     expect(client.receive_rest().empty(), "was connected when the server was killed", "the end", "data");
 }
 
 void same_port_again(Subject& subject) {
-    subject.start();
     const std::string port = subject.server().port();
     {
         Client client = subject.served_client();
         subject.server().process().signal(SIGTERM); // the server closes first, so its end goes into TIME_WAIT
         expect(client.receive_rest().empty(), "was connected when the server stopped", "the end of file", "data");
     }
-    expect_exit_0(subject, soon, "the server got SIGTERM");
+    expect_exit_0(subject.server(), "the server got SIGTERM");
     subject.start({"--port", port});
     subject.connect().expect_echo("hello again\n");
 }

@@ -57,7 +57,6 @@ print while <$s>' $HOST $PORT)"},
 
 void talk_through(Subject& subject, const Stranger& stranger) {
     if (!installed(stranger.program)) throw Skipped{text(stranger.program, " is not installed")};
-    subject.start();
     const std::string script =
         text("HOST=127.0.0.1 PORT=", subject.server().port(), R"( LINES='hello\nhow are you\n'; )", stranger.command);
     // The program itself may take long to start on a busy machine.
@@ -80,23 +79,16 @@ void hardened(Subject& subject) {
     }
 }
 
-/// How often each system call was made: strace -c's table.
-struct Calls {
-    std::string table;
-    [[nodiscard]] long count(const std::string& call, bool errors = false) const {
-        const CallCount counted = counted_calls(table, call);
-        return errors ? counted.errors : counted.calls;
-    }
-};
+constexpr int clients = 50;
+constexpr int messages = clients * 20;
 
-/// What strace -c counted while `clients` clients sent `rounds` messages each, and left.
-Calls count_calls(Subject& subject, std::size_t clients, int rounds) {
+/// strace -c's table of the calls that were made while 50 clients sent `rounds` messages each, and left.
+std::string table_of_calls(Subject& subject, int rounds) {
     Straced traced({"-c"}, subject.program());
-    const Endpoint server = traced.endpoint(subject.patience());
     {
         const std::string message = "a message of the ordinary kind\n";
         std::vector<Client> crowd;
-        for (std::size_t i = 0; i < clients; ++i) crowd.emplace_back(server);
+        for (int i = 0; i < clients; ++i) crowd.emplace_back(traced.endpoint(subject.patience()));
         for (int round = 0; round < rounds; ++round) {
             for (Client& client : crowd) client.send(message);
             for (Client& client : crowd) client.receive(message.size());
@@ -104,54 +96,52 @@ Calls count_calls(Subject& subject, std::size_t clients, int rounds) {
         for (Client& client : crowd) client.finish_sending();
         for (Client& client : crowd) client.receive_all();
     }
-    return {traced.finish()};
+    return traced.finish();
 }
-
-constexpr int clients = 50;
-constexpr int messages = clients * 20;
 
 /// How often the calls are made for `messages` messages of 50 clients, without what it takes to start, to connect, to
 /// leave and to stop: the difference between a run with 30 rounds and one with 10.
 class CallsForMessages {
   public:
     explicit CallsForMessages(Subject& subject)
-        : few_(count_calls(subject, clients, 10)), many_(count_calls(subject, clients, 30)) {}
+        : few_(table_of_calls(subject, 10)), many_(table_of_calls(subject, 30)) {}
 
-    [[nodiscard]] long count(const std::string& call, bool errors = false) const {
-        return many_.count(call, errors) - few_.count(call, errors);
+    [[nodiscard]] long errors(const std::string& call) const {
+        return counted_calls(many_, call).errors - counted_calls(few_, call).errors;
     }
 
     void expect_about(const std::string& call, long expected) const {
-        const long got = count(call);
+        const long got = counted_calls(many_, call).calls - counted_calls(few_, call).calls;
         expect(got >= expected - 5 && got <= expected + 5, did, text("about ", expected, " calls of ", call),
-               text(got, "\n", many_.table));
+               text(got, "\n", many_));
     }
 
     const std::string did = text(clients, " clients sent ", messages, " messages under strace -c");
 
   private:
-    Calls few_;
-    Calls many_;
+    std::string few_;
+    std::string many_;
 };
 
 void one_read_one_write(Subject& subject) {
     const CallsForMessages calls(subject);
-    calls.expect_about("read", messages + calls.count("read", true));
+    calls.expect_about("read", messages + calls.errors("read"));
     calls.expect_about("write", messages);
 }
 
 void no_read_in_vain(Subject& subject) {
     const CallsForMessages calls(subject);
     calls.expect_about("write", messages); // an empty record has no failed read either
-    const long failed = calls.count("read", true);
+    const long failed = calls.errors("read");
     expect(failed <= 5, calls.did, "no read that only sees EAGAIN", text(failed, " failed reads"));
 }
 
 void few_waits(Subject& subject) {
     // How many it takes depends on how busy the machine is, so a difference of two runs would say nothing.
     constexpr int rounds = 30;
-    const Calls calls = count_calls(subject, clients, rounds);
-    const long waits = calls.count("epoll_wait") + calls.count("select") + calls.count("pselect6");
+    const std::string table = table_of_calls(subject, rounds);
+    long waits = 0;
+    for (const char* call : {"epoll_wait", "select", "pselect6"}) waits += counted_calls(table, call).calls;
     expect(waits > 0 && waits < clients * rounds,
            text(clients, " clients sent ", rounds, " messages each under strace -c"),
            "fewer waits than messages, as one finds several clients ready", text(waits, " waits"));

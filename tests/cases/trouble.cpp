@@ -22,8 +22,7 @@
 namespace {
 
 void expect_alive(Subject& subject, const std::string& after) {
-    const auto ended = subject.server().process().wait(milliseconds(0));
-    expect(!ended, after, "a server that goes on", ended ? to_string(*ended) : "");
+    expect_running(subject.server(), after);
     expect_served(subject, after);
 }
 
@@ -38,13 +37,11 @@ void stop_or_continue(const RunningServer& server, int signal) {
 }
 
 void reset_before_a_word(Subject& subject) {
-    subject.start();
     for (int i = 0; i < 5; ++i) subject.connect().reset();
     expect_alive(subject, "5 clients connected and reset the connection immediately");
 }
 
 void reset_after_a_word(Subject& subject) {
-    subject.start();
     for (int i = 0; i < 5; ++i) {
         Client client = subject.served_client();
         client.send("good");
@@ -54,7 +51,6 @@ void reset_after_a_word(Subject& subject) {
 }
 
 void reset_with_a_lot_unread(Subject& subject) {
-    subject.start();
     Client client = subject.connect();
     client.send_until_stuck(random_bytes(1 << 16, 6));
     client.reset();
@@ -140,12 +136,10 @@ void interrupt_writes(Subject& subject, int segment) {
 }
 
 void stopped_while_it_writes(Subject& subject) {
-    subject.start();
     for (const int segment : {0, 1001, 1447}) interrupt_writes(subject, segment);
 }
 
 void descriptors_reused(Subject& subject) {
-    subject.start();
     for (int i = 0; i < 200; ++i) {
         Client client = subject.connect();
         const std::string line = text("this is client ", i, "\n");
@@ -179,7 +173,7 @@ void urgent(Subject& subject) {
 }
 
 /// The server's end of the client's connection.
-Descriptor descriptor_for(const Subject& subject, const Client& client) {
+Descriptor descriptor_for(Subject& subject, const Client& client) {
     return find_descriptor(subject.server().pid(), server_end(client).inode);
 }
 
@@ -218,7 +212,6 @@ void looked_at(Subject& subject) {
 
 /// A client whose cable was pulled sends no FIN. When the kernel asks it is up to the server's socket.
 void keepalive(Subject& subject) {
-    subject.start();
     Client client = subject.served_client();
     const Fd copy = copy_of(descriptor_for(subject, client));
     struct Option {

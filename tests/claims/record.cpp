@@ -40,7 +40,7 @@ void one_that_reads_late(const Endpoint& endpoint, pid_t server, Record& record)
     Client client(endpoint);
     record.clients.push_back(port_of(client.address()));
     const std::size_t sent = send_and_never_read(client, server);
-    client.receive_away(sent);
+    client.receive(sent);
     client.finish_sending();
     client.receive_all();
 }

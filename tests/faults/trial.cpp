@@ -91,17 +91,19 @@ class Injector {
 using enum Role::End;
 
 /// Those who talk while the fault comes.
+const std::string bytes = random_bytes(1 << 23, 1);
+const std::string_view all = bytes;
 const std::vector<Role> conversation = {
-    {.name = "lines by turns", .data = random_bytes(40, 1), .piece = 8, .ahead = 8},
-    {.name = "other lines by turns", .data = random_bytes(60, 2), .piece = 10, .ahead = 10},
+    {.name = "lines by turns", .data = all.substr(1000, 40), .piece = 8, .ahead = 8},
+    {.name = "other lines by turns", .data = all.substr(2000, 60), .piece = 10, .ahead = 10},
     {.name = "a megabyte before it reads",
-     .data = random_bytes(1 << 20, 3),
+     .data = all.substr(0, 1 << 20),
      .reads_late = true,
      .receive_buffer = 4096,
      .segment = 536},
-    {.name = "half a megabyte, then the end of file", .data = random_bytes(1 << 19, 4), .end = half_closes},
-    {.name = "leaves", .data = random_bytes(200000, 5), .end = leaves, .leaves_after = 1000},
-    {.name = "resets", .data = random_bytes(200000, 6), .end = resets, .leaves_after = 1000},
+    {.name = "half a megabyte, then the end of file", .data = all.substr(0, 1 << 19), .end = half_closes},
+    {.name = "leaves", .data = all.substr(3000, 200000), .end = leaves, .leaves_after = 1000},
+    {.name = "resets", .data = all.substr(4000, 200000), .end = resets, .leaves_after = 1000},
 };
 
 /// What came of the roles.
@@ -210,11 +212,8 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
 /// SIGTERM while a client has not taken all its data, with strace still there. Throws Failed unless the server ends in
 /// good order and has delivered what it has read.
 void stop_and_count(RunningServer& server, Injector& injector, const Fault& fault) {
-    static const Role role{.name = "still there at the stop",
-                           .data = random_bytes(8 << 20, 77),
-                           .reads_late = true,
-                           .receive_buffer = 4096,
-                           .segment = 536};
+    static const Role role{
+        .name = "still there at the stop", .data = all, .reads_late = true, .receive_buffer = 4096, .segment = 536};
     const std::size_t read = injector.bytes("read");
     const std::size_t written = injector.bytes("write");
     std::vector<Talker> last;

@@ -49,7 +49,7 @@ int port_at_the_end(const std::vector<std::string>& command, std::uint16_t port)
 }
 
 /// That it listens says little if no client can connect: it may listen for IPv6 only.
-void expect_a_connection(const Subject& subject) {
+void expect_a_connection(Subject& subject) {
     try {
         static_cast<void>(subject.connect());
     } catch (const Failed& failed) {
@@ -124,7 +124,7 @@ std::string all_that_comes(Client& client, std::string& end) {
 }
 
 /// Why nothing has come back.
-std::string nothing_because(const Subject& subject, const Client& client) {
+std::string nothing_because(Subject& subject, const Client& client) {
     if (!subject.server().process().running()) return "nothing";
     const std::size_t unread = server_end(client).receive_queue;
     if (unread > 0) return text("nothing; the ", unread, " bytes have arrived, but the server has not read them");
@@ -132,7 +132,7 @@ std::string nothing_because(const Subject& subject, const Client& client) {
 }
 
 /// `before` is what the client did before.
-void expect_answer(const Subject& subject, Client& client, const std::string& line, const std::string& before) {
+void expect_answer(Subject& subject, Client& client, const std::string& line, const std::string& before) {
     client.send(line);
     std::string end;
     const std::string back = all_that_comes(client, end);
@@ -161,7 +161,7 @@ void answers_the_next(Subject& subject) {
 }
 
 /// A client that has sent its line, has got it back, and has said that no more will come.
-Client client_that_is_done(const Subject& subject) {
+Client client_that_is_done(Subject& subject) {
     Client client = subject.connect();
     expect_answer(subject, client, first_line, "connected");
     client.finish_sending();

@@ -24,7 +24,7 @@ struct Scene {
     bool non_blocking = false; ///< the listener, or a client's socket that is still open
 };
 
-const Subject* looked_at = nullptr;
+Subject* looked_at = nullptr;
 std::optional<Scene> scene;
 
 /// Whether the socket waits in read and write; so does one that cannot be looked at any more.
@@ -136,7 +136,7 @@ std::string hint_at_silence(const std::string& got) {
 
 } // namespace
 
-void look_for_symptoms(const Subject& subject) {
+void look_for_symptoms(Subject& subject) {
     looked_at = &subject;
     look_at_failure = look;
 }

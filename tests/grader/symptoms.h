@@ -7,7 +7,7 @@
 #include "tests/cases/case.h"
 
 /// From now on, a failure of a check has a look at this server: at its queue, its connections and its processes.
-void look_for_symptoms(const Subject& subject);
+void look_for_symptoms(Subject& subject);
 
 /// Where to look in the server's code, from what was seen when the check failed. Empty when that says nothing special.
 /// `ended`: how the server has ended, if it has.

@@ -33,7 +33,7 @@ const Excuse* find(const std::vector<Excuse>& list, const std::string& name) {
 }
 
 /// What a sanitizer has reported so far. Writing that takes a second or two, so clients may fail because of it.
-std::optional<Failed> report_of_a_sanitizer(const Subject& subject) {
+std::optional<Failed> report_of_a_sanitizer(Subject& subject) {
     if (!subject.started()) return std::nullopt;
     const std::string errors = subject.server().process().standard_error();
     for (const std::string word : {"Sanitizer", "runtime error:"}) {
@@ -44,7 +44,7 @@ std::optional<Failed> report_of_a_sanitizer(const Subject& subject) {
 }
 
 /// The case is over and its clients have left. A sanitizer reports some things only at the end of the process.
-void expect_end(const Subject& subject) {
+void expect_end(Subject& subject) {
     if (is_first || !subject.started() || !subject.server().process().running()) return;
     subject.server().process().signal(SIGTERM);
     expect_good_end(subject.server());

@@ -74,7 +74,7 @@ std::size_t random_size(Dice& dice, std::size_t most) {
 Role random_role(Dice& dice) {
     static const std::string bytes = random_bytes(1 << 20, 6);
     Role role;
-    role.data = bytes.substr(from_to(dice, 0, 700000), random_size(dice, 300000));
+    role.data = std::string_view(bytes).substr(from_to(dice, 0, 700000), random_size(dice, 300000));
     const std::size_t size = role.data.size();
     if (one_in(dice, 2)) role.piece = random_size(dice, 100000);
     if (size / std::min(role.piece, size) > 200) role.piece = size / 200;

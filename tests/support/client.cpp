@@ -167,7 +167,7 @@ void Client::finish_sending() {
 
 std::string Client::receive_some(std::size_t size) {
     expect_time_left();
-    std::string data(size, '\0');
+    std::string data(std::min<std::size_t>(size, 1 << 16), '\0');
     for (;;) {
         const ssize_t count = recv(fd(), data.data(), data.size(), 0);
         if (count >= 0) {
@@ -197,14 +197,6 @@ std::string Client::receive(std::size_t size) {
         data += more;
     }
     return data;
-}
-
-void Client::receive_away(std::size_t size) {
-    while (size > 0) {
-        const std::string piece = receive_some(std::min<std::size_t>(size, 1 << 16));
-        if (piece.empty()) throw Failed{"read on", text(size, " bytes more"), "the end of file"};
-        size -= piece.size();
-    }
 }
 
 void Client::expect_repeated(std::string_view data, std::size_t from, std::size_t size, const std::string& did) {
@@ -240,21 +232,29 @@ std::string Client::receive_to_end(bool reset_is_an_end) {
 }
 
 void Client::exchange(std::string_view data) {
-    for (Exchange exchange(*this, data); !exchange.done();) {
-        const short events = exchange.waits_for().events;
-        wait_or_fail(events, "the rest of the echo");
-        exchange.act(events, data.size());
+    std::size_t sent = 0;
+    for (std::size_t received = 0; received < data.size();) {
+        wait_or_fail(sent < data.size() ? POLLIN | POLLOUT : POLLIN, "the rest of the echo");
+        const long count = send_some(data.substr(sent));
+        if (count < 0) throw Failed{text("sent ", sent, " bytes"), "a server that reads on", std::strerror(errno)};
+        sent += static_cast<std::size_t>(count);
+        if (!hears_within(milliseconds(0))) continue;
+        const std::string piece = receive_some(data.size() - received);
+        const std::string did = text("sent ", sent, " bytes");
+        if (piece.empty())
+            throw Failed{did, text(data.size(), " bytes back"), text("the end of file after ", received)};
+        if (!data.substr(received).starts_with(piece)) {
+            throw Failed{did, "the same bytes, in order",
+                         text("from byte ", received, " on: ", difference(data.substr(received, piece.size()), piece))};
+        }
+        received += piece.size();
     }
 }
 
 void Client::expect_echo(std::string_view line) {
     send(line);
     std::string back;
-    try {
-        back = receive(line.size());
-    } catch (const Failed& failed) {
-        throw Failed{text("sent '", line, "', then ", failed.did), failed.expected, failed.got};
-    }
+    say_first(text("sent '", line, "', then "), [&] { back = receive(line.size()); });
     if (back != line) throw Failed{text("sent '", line, "'"), "the same back", text("'", back, "'")};
 }
 
@@ -270,46 +270,6 @@ void Client::reset() {
     const linger at_once{1, 0};
     setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     socket_.reset();
-}
-
-pollfd Exchange::waits_for() const {
-    const int room = sent_ < bytes_.size() ? POLLOUT : 0;
-    return {done() ? -1 : client_->fd(), static_cast<short>(POLLIN | room), 0};
-}
-
-std::string_view Exchange::part(std::size_t position, std::size_t most) const {
-    return bytes_.substr((start_ + position) % bytes_.size(), std::min(most, bytes_.size() - position));
-}
-
-void Exchange::act(short events, std::size_t most) {
-    expect_time_left();
-    if ((events & POLLOUT) != 0 && sent_ < bytes_.size()) {
-        const long count = client_->send_some(part(sent_, most));
-        if (count < 0) throw Failed{text("sent ", sent_, " bytes"), "a server that reads on", std::strerror(errno)};
-        sent_ += static_cast<std::size_t>(count);
-    }
-    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) receive();
-}
-
-void Exchange::receive() {
-    std::array<char, 1 << 16> piece{};
-    const ssize_t count = recv(client_->fd(), piece.data(), piece.size(), 0);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    const std::string did = text("sent ", sent_, " bytes");
-    if (count <= 0) {
-        const std::string end = count == 0 ? "the end of file" : std::strerror(errno);
-        throw Failed{did, text(bytes_.size(), " bytes back"), text(end, " after ", received_)};
-    }
-    std::string_view got(piece.data(), static_cast<std::size_t>(count));
-    while (!got.empty()) {
-        const std::string_view expected = part(received_, got.size());
-        if (expected.empty() || !got.starts_with(expected)) {
-            throw Failed{did, "the same bytes, in order",
-                         text("from byte ", received_, " on: ", difference(expected, got))};
-        }
-        received_ += expected.size();
-        got.remove_prefix(expected.size());
-    }
 }
 
 std::vector<Client> connect_clients(const Endpoint& server, std::size_t count) {

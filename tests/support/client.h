@@ -69,9 +69,6 @@ class Client {
     /// Waits for exactly `size` bytes.
     std::string receive(std::size_t size);
 
-    /// Receives so many, and looks at none of them.
-    void receive_away(std::size_t size);
-
     /// Receives so many, which must be those of `data`, over and over, from place `from` on. Throws Failed, with `did`.
     void expect_repeated(std::string_view data, std::size_t from, std::size_t size, const std::string& did);
 
@@ -111,30 +108,6 @@ class Client {
     Fd socket_;
     Address server_;
     milliseconds patience_;
-};
-
-/// A client that sends all of `bytes`, from place `start` on and then those before it, while it receives the echo.
-class Exchange {
-  public:
-    Exchange(Client& client, std::string_view bytes, std::size_t start = 0)
-        : client_(&client), bytes_(bytes), start_(start) {}
-
-    [[nodiscard]] bool done() const { return received_ == bytes_.size(); }
-    [[nodiscard]] pollfd waits_for() const;
-
-    /// Does what its descriptor is ready for; sends at most `most` bytes. Throws Failed at the first byte that is
-    /// wrong.
-    void act(short events, std::size_t most);
-
-  private:
-    [[nodiscard]] std::string_view part(std::size_t position, std::size_t most) const;
-    void receive();
-
-    Client* client_;
-    std::string_view bytes_;
-    std::size_t start_;
-    std::size_t sent_ = 0;
-    std::size_t received_ = 0;
 };
 
 /// Clients that connect and say nothing. (Each thousandth says a line, so that they do not overflow the queue.)

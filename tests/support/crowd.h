@@ -1,12 +1,14 @@
 // Many clients at once.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "tests/support/client.h"
+#include "tests/support/talker.h"
 
 /// Clients that have each connected and sent a line of their own, and wait for it to come back.
 class Crowd {
@@ -21,47 +23,33 @@ class Crowd {
     /// Who has been served leaves, at once, until nobody is left. Throws Failed when someone is not served.
     void serve_and_leave();
 
-    [[nodiscard]] std::size_t served() const { return served_; }
+    [[nodiscard]] std::size_t served() const {
+        return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), is_served));
+    }
     [[nodiscard]] std::size_t refused() const { return refused_; }
 
     /// From connecting to having the line back; of the client with this number, counted from 0, or of all that have
     /// been served. Nothing for one that has not.
     [[nodiscard]] std::optional<Clock::duration> time_of(std::size_t number) const;
-    [[nodiscard]] Clock::duration time_of_all() const { return last_served_ - first_connects_; }
+    [[nodiscard]] Clock::duration time_of_all() const;
 
   private:
-    struct Member {
-        Client client;
-        Clock::time_point connects;
-        std::string line;
-        std::string back{};
-        Clock::time_point served_at{};
-        bool refused = false;
-        [[nodiscard]] bool served() const { return back.size() == line.size(); }
-        [[nodiscard]] bool waits() const { return !served() && !refused; }
-    };
+    static bool is_served(const Talker& member) { return member.served(); }
 
-    /// Receives, or notes that the member is refused where that may be.
-    void receive(Member& member);
+    /// Throws Failed as wait_for_lines says it, and lets those go who are refused.
+    void judge();
 
-    /// Waits until someone gets something, or for `time`; whether someone did.
-    bool receive_some(milliseconds time);
-
-    std::vector<Member> members_;
+    std::deque<std::string> lines_; // the members point to them
+    std::vector<Talker> members_;
     milliseconds patience_;
     bool may_be_refused_;
-    std::size_t served_ = 0;
     std::size_t refused_ = 0;
     Clock::time_point first_connects_ = Clock::now();
-    Clock::time_point last_served_ = first_connects_;
 };
 
 /// Each of them sends a line of its own; there may be so many that a Crowd would be too slow. Throws Failed when one
 /// gets anything else back.
 void all_get_their_line_back(std::vector<Client>& clients);
-
-/// Resets them all, as a closed one would keep its port for a minute.
-void reset_all(std::vector<Client>& clients);
 
 /// `clients` connections at once, each sending `size` bytes of every value in pieces of random size and comparing every
 /// byte of the echo. Throws Failed at the first that is wrong, missing or too late.

@@ -39,6 +39,16 @@ struct Failed : std::runtime_error {
     std::string got;
 };
 
+/// Does it, and puts `before` in front of what a Failed says that the client did.
+template <typename Action>
+void say_first(const std::string& before, Action action) {
+    try {
+        action();
+    } catch (const Failed& failed) {
+        throw Failed{before + failed.did, failed.expected, failed.got};
+    }
+}
+
 /// Thrown by a check that cannot be made on this machine; what() says why.
 struct Skipped : std::runtime_error {
     using std::runtime_error::runtime_error;

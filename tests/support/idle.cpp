@@ -64,11 +64,11 @@ Idle idle(pid_t server) {
     return {open_descriptors(server), thread_count(server), tree.size(), static_cast<std::size_t>(zombies)};
 }
 
-void expect_running(RunningServer& server) {
-    const auto ended = server.process().wait(milliseconds(0));
-    if (!ended) return;
+void expect_running(RunningServer& server, const std::string& did) {
+    if (server.process().running()) return;
     const std::string last = server.process().beginning_of_errors();
-    throw Failed{"talked", "a server that goes on", to_string(*ended) + (last.empty() ? "" : ": " + last)};
+    throw Failed{did, "a server that goes on",
+                 server.process().how_it_ends(milliseconds(0)) + (last.empty() ? "" : ": " + last)};
 }
 
 void expect_given_back(const RunningServer& server, const Idle& before, const std::string& did, const Idle& few) {
@@ -99,23 +99,24 @@ void expect_no_spin(pid_t server, const std::string& situation, milliseconds loo
 }
 
 void expect_end_by_lost_listener(RunningServer& server, const std::string& did) {
-    const auto ended = server.process().wait(stop_limit);
+    const std::string ended = server.process().how_it_ends(stop_limit);
     const std::string errors = server.process().standard_error();
-    if (ended && to_string(*ended) == "exit status 1" && errors.starts_with("the listening socket is lost: ") &&
-        errors.find('\n') == errors.size() - 1) {
-        return;
-    }
+    const bool says_so = errors.starts_with("the listening socket is lost: ") && errors.find('\n') == errors.size() - 1;
+    if (ended == "exit status 1" && says_so) return;
     throw Failed{did, "one line on standard error, 'the listening socket is lost', and exit status 1",
-                 (ended ? to_string(*ended) : "it still runs") + ", '" + errors + "'"};
+                 ended + ", '" + errors + "'"};
 }
 
 void expect_good_end(RunningServer& server) {
     const std::vector<pid_t> tree = process_tree(server.pid());
-    const auto ended = server.process().wait(stop_limit);
-    if (!ended || ended->by_signal || ended->value != 0) {
-        throw Failed{"SIGTERM", "exit status 0 within 5 s", ended ? to_string(*ended) : "it goes on"};
-    }
-    if (!eventually([&] { return std::all_of(tree.begin(), tree.end(), has_ended); }, milliseconds(2000))) {
-        throw Failed{"SIGTERM", "no process left", "at least one"};
+    const std::string ended = server.process().how_it_ends(stop_limit);
+    if (ended != "exit status 0") throw Failed{"SIGTERM", "exit status 0 within 5 s", ended};
+    expect_gone(tree, "SIGTERM");
+}
+
+void expect_gone(const std::vector<pid_t>& processes, const std::string& did) {
+    for (const pid_t pid : processes) {
+        if (eventually([&] { return has_ended(pid); }, milliseconds(4000))) continue;
+        throw Failed{did, "that none of its processes runs on", text("process ", pid, " does")};
     }
 }

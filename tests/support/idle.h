@@ -44,7 +44,7 @@ struct Idle {
 Idle idle(pid_t server);
 
 /// Throws Failed when it has ended; with the last that it said.
-void expect_running(RunningServer& server);
+void expect_running(RunningServer& server, const std::string& did = "talked");
 
 /// Throws Failed unless it comes to have what it had before, or at most `few` more, but no zombie. Let nobody
 /// be connected: another client may come, because a child that ends between its parent's waitpid and accept stays a
@@ -58,6 +58,9 @@ void expect_no_spin(pid_t server, const std::string& situation, milliseconds loo
 
 /// After a loss of its listener: throws Failed unless it says so, in one line, and ends with status 1 in time.
 void expect_end_by_lost_listener(RunningServer& server, const std::string& did);
+
+/// Throws Failed unless they have all ended soon.
+void expect_gone(const std::vector<pid_t>& processes, const std::string& did);
 
 /// After a SIGTERM: throws Failed unless it ends with status 0 in time, and leaves no process behind.
 void expect_good_end(RunningServer& server);

@@ -51,10 +51,8 @@ void Child::wait_until_it_waits(const std::string& said) const {
 }
 
 Outcome Child::outcome() {
-    const auto ended = process_.wait(long_enough);
-    if (!ended) {
-        process_.signal(SIGKILL);
-        process_.wait(long_enough);
-    }
-    return {ended ? to_string(*ended) : "still running", out_.content(), process_.standard_error()};
+    const std::string ended = process_.how_it_ends(long_enough);
+    process_.signal(SIGKILL);
+    process_.wait(long_enough);
+    return {ended, out_.content(), process_.standard_error()};
 }

@@ -62,9 +62,9 @@ std::string read_file(const fs::path& path) {
 }
 
 /// The number behind `name` at the beginning of a line; 0 when there is no such line.
-std::size_t number_behind(const std::string& name, const std::string& lines) {
+std::size_t number_behind(const std::string& name, const std::string& lines, int base = 10) {
     const std::size_t line = lines.starts_with(name) ? 0 : lines.find("\n" + name);
-    return line == std::string::npos ? 0 : std::stoul(lines.substr(lines.find(':', line) + 1));
+    return line == std::string::npos ? 0 : std::stoul(lines.substr(lines.find(':', line) + 1), nullptr, base);
 }
 
 /// One thread, from the files in its folder. Nothing when it has just ended.
@@ -94,8 +94,8 @@ std::string unreadable(pid_t thread, const std::string& file) {
     return !fs::is_directory(path) && read_file(path).empty() ? path.string() + " is empty here" : "";
 }
 
-std::size_t number_in(const std::string& file, const std::string& name) {
-    return number_behind(name, read_file(file));
+std::size_t number_in(const std::string& file, const std::string& name, int base) {
+    return number_behind(name, read_file(file), base);
 }
 
 std::vector<pid_t> process_tree(pid_t root) {
@@ -154,11 +154,7 @@ std::size_t memory_of(pid_t root) {
 }
 
 bool has_library(pid_t pid, const std::string& name) {
-    std::ifstream maps(folder_of(pid) / "maps");
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find(name) != std::string::npos) return true;
-    }
-    return false;
+    return read_file(folder_of(pid) / "maps").find(name) != std::string::npos;
 }
 
 std::vector<pid_t> threads_of(pid_t pid) {
@@ -274,11 +270,8 @@ Descriptor find_descriptor(pid_t root, const std::string& inode) {
 }
 
 int descriptor_flags(const Descriptor& descriptor) {
-    std::ifstream file(folder_of(descriptor.process) / "fdinfo" / std::to_string(descriptor.number));
-    for (std::string name, value; file >> name >> value;) {
-        if (name == "flags:") return std::stoi(value, nullptr, 8);
-    }
-    throw Failed{text("looked at the flags of descriptor ", descriptor.number), "a line in fdinfo", "none"};
+    const fs::path file = folder_of(descriptor.process) / "fdinfo" / std::to_string(descriptor.number);
+    return static_cast<int>(number_in(file, "flags:", 8));
 }
 
 std::vector<Watched> watched_by_epoll(pid_t pid) {

@@ -40,7 +40,7 @@ std::size_t memory_of(pid_t pid);
 bool has_library(pid_t pid, const std::string& name);
 
 /// A number behind `name` in a file of lines "name: number ..."; 0 when there is no such line.
-std::size_t number_in(const std::string& file, const std::string& name);
+std::size_t number_in(const std::string& file, const std::string& name, int base = 10);
 
 // --- threads, and the system calls that they are in -----------------------------------------------------------------
 

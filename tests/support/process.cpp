@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <sstream>
@@ -33,12 +32,7 @@ std::function<void()> limited(decltype(RLIMIT_NOFILE) resource, rlim_t most) {
 }
 
 bool installed(const std::string& program) {
-    const char* folders = std::getenv("PATH");
-    std::istringstream path(folders != nullptr ? folders : "");
-    for (std::string folder; std::getline(path, folder, ':');) {
-        if (access(folder.append("/").append(program).c_str(), X_OK) == 0) return true;
-    }
-    return false;
+    return Process({{"sh", "-c", "command -v \"$0\"", program}}).outcome().ended == "exit status 0";
 }
 
 std::size_t descriptor_limit() {
@@ -151,8 +145,8 @@ Outcome Process::outcome(milliseconds time) {
     std::string out;
     while (const auto line = read_line(time)) out += *line + "\n";
     out += std::exchange(unread_, "");
-    const auto ended = wait(time);
-    return {ended ? to_string(*ended) : "still running", out, standard_error()};
+    const std::string ended = how_it_ends(time);
+    return {ended, out, standard_error()};
 }
 
 std::string Process::standard_error() const {
@@ -198,6 +192,11 @@ std::optional<Ended> Process::wait(milliseconds time) {
         pollfd ended{pidfd_.get(), POLLIN, 0};
         poll(&ended, 1, static_cast<int>(left.count()));
     }
+}
+
+std::string Process::how_it_ends(milliseconds time) {
+    const auto ended = wait(time);
+    return ended ? to_string(*ended) : "it still runs";
 }
 
 OnOneProcessor::OnOneProcessor() {

@@ -28,7 +28,7 @@ std::string to_string(const Ended& ended);
 
 /// What a process has left behind.
 struct Outcome {
-    std::string ended; ///< "exit status 0", "ended by signal Terminated"; or that it was still running
+    std::string ended; ///< see Process::how_it_ends
     std::string out;   ///< what it wrote to standard output
     std::string err;   ///< and to standard error
 };
@@ -83,6 +83,8 @@ class Process {
 
     /// How it ended; nothing when it still runs after `time`.
     std::optional<Ended> wait(milliseconds time);
+    /// The same in words: "exit status 0", "ended by signal Terminated", or "it still runs".
+    std::string how_it_ends(milliseconds time);
     /// Reads what it prints, and waits for its end, both for so long at most.
     Outcome outcome(milliseconds time = long_enough);
     /// Somebody else has called waitpid for it.

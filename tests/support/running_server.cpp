@@ -111,10 +111,9 @@ RunningServer::RunningServer(const std::string& program, const std::vector<std::
     const std::string greeting = "listening on ";
     const auto line = process_.read_line(long_enough);
     if (!line || !line->starts_with(greeting)) {
-        const auto ended = process_.wait(milliseconds(line ? 0 : 1000));
+        const std::string ended = process_.how_it_ends(milliseconds(line ? 0 : 1000));
         throw Failed{"started " + program, "the line 'listening on ADDRESS:PORT'",
-                     text(line ? "'" + *line + "'" : "no line", "; ", ended ? to_string(*ended) : "it goes on", "; ",
-                          process_.beginning_of_errors())};
+                     text(line ? "'" + *line + "'" : "no line", "; ", ended, "; ", process_.beginning_of_errors())};
     }
     listening_line_ = *line;
     const std::string where = line->substr(greeting.size());

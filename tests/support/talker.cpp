@@ -19,8 +19,12 @@ bool again(int error) {
 } // namespace
 
 Talker::Talker(const Endpoint& server, Role role)
-    : role_(std::move(role)), client_(server, role_.receive_buffer, role_.segment), expected_(role_.data) {
-    if (role_.urgent < role_.data.size()) expected_.erase(role_.urgent, 1);
+    : role_(std::move(role)), client_(server, role_.receive_buffer, role_.segment) {
+    if (role_.urgent < role_.data.size()) without_urgent_ = std::string(role_.data).erase(role_.urgent, 1);
+}
+
+std::string_view Talker::expected() const {
+    return role_.urgent < role_.data.size() ? std::string_view(without_urgent_) : role_.data;
 }
 
 bool Talker::may_send() const {
@@ -48,7 +52,7 @@ bool Talker::act(short events) {
 }
 
 bool Talker::send_on() {
-    std::string_view piece = std::string_view(role_.data).substr(sent_, role_.piece);
+    std::string_view piece = role_.data.substr(sent_, role_.piece);
     const bool urgent_now = sent_ == role_.urgent;
     if (urgent_now) piece = piece.substr(0, 1);
     if (sent_ < role_.urgent) piece = piece.substr(0, role_.urgent - sent_);
@@ -77,7 +81,7 @@ bool Talker::receive_on() {
     if (count < 0) {
         finish(goes_early() && got_ >= role_.leaves_after, std::strerror(errno));
     } else if (count == 0) {
-        finish(finished_sending_ && got_ == expected_.size(), "the end");
+        finish(finished_sending_ && got_ == expected().size(), "the end");
     } else {
         check_bytes(std::string_view(piece.data(), static_cast<std::size_t>(count)));
         leave_if_it_is_time();
@@ -86,19 +90,18 @@ bool Talker::receive_on() {
 }
 
 void Talker::check_bytes(std::string_view got) {
-    const std::string_view next = std::string_view(expected_).substr(got_, got.size());
+    const std::string_view next = expected().substr(got_, got.size());
     if (next != got && wrong_.empty()) {
-        wrong_ = text(role_.name, ": from byte ", got_, " on: ", difference(next, got));
+        wrong_ = text("from byte ", got_, " on: ", difference(next, got), " (", role_.name, ")");
     }
-    got_ = std::min(got_ + got.size(), expected_.size());
+    got_ = std::min(got_ + got.size(), expected().size());
 }
 
 void Talker::leave_if_it_is_time() {
-    if (role_.end == Role::End::closes && got_ == expected_.size() && sent_ == role_.data.size()) {
-        client_.close();
-        finish(true, "closed");
+    const bool has_all = got_ == expected().size() && sent_ == role_.data.size();
+    if (has_all && (role_.end == Role::End::closes || role_.end == Role::End::stays)) {
+        finish(true, "got all");
     } else if (goes_early() && got_ >= role_.leaves_after && sent_ > 0) {
-        role_.end == Role::End::resets ? client_.reset() : client_.close();
         finish(true, "left");
     }
 }
@@ -108,7 +111,6 @@ bool Talker::nothing_moves() {
     if (!goes_early()) {
         role_.reads_late = false;
     } else {
-        role_.end == Role::End::resets ? client_.reset() : client_.close();
         finish(true, "left without having read");
     }
     return true;
@@ -116,13 +118,15 @@ bool Talker::nothing_moves() {
 
 void Talker::finish(bool served, const std::string& how) {
     done_ = true;
+    done_at_ = Clock::now();
     served_ = served;
     how_ = how;
-    client_.close();
+    if (served && role_.end == Role::End::stays) return;
+    served&& role_.end == Role::End::resets ? client_.reset() : client_.close();
 }
 
 std::string Talker::story() const {
-    return text(role_.name, ": ", sent_, " of ", role_.data.size(), " bytes sent, ", got_, " of ", expected_.size(),
+    return text(role_.name, ": ", sent_, " of ", role_.data.size(), " bytes sent, ", got_, " of ", expected().size(),
                 " back, then: ", how_);
 }
 
@@ -130,6 +134,7 @@ bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& 
     constexpr int quiet_ms = 25;
     auto last_move = Clock::now();
     for (;;) {
+        expect_time_left();
         if (meanwhile.each_time) meanwhile.each_time();
         if (std::all_of(talkers.begin(), talkers.end(), [](const Talker& one) { return one.done(); })) return true;
         std::vector<pollfd> waiting;
@@ -147,5 +152,15 @@ bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& 
         } else if (Clock::now() - last_move > patience) {
             return false;
         }
+    }
+}
+
+void play_to_the_end(std::vector<Talker>& talkers, milliseconds patience, const std::string& did) {
+    const bool all_move = play(talkers, patience);
+    const std::string stuck = all_move ? "" : text("; nothing more in ", patience.count(), " ms");
+    for (const Talker& one : talkers) {
+        if (one.served() && one.wrong().empty()) continue;
+        throw Failed{did, "that each gets what it has sent itself",
+                     one.wrong().empty() ? one.story() + stuck : one.wrong()};
     }
 }

@@ -22,10 +22,11 @@ struct Role {
         half_closes, ///< when it has sent all; then it reads to the end
         leaves,      ///< closes when it has got `leaves_after` bytes, whatever is still on its way
         resets,      ///< the same, with a reset
+        stays,       ///< has got all back, and remains connected
     };
 
     std::string name;
-    std::string data;                 ///< what it sends
+    std::string_view data;            ///< what it sends; it must stay where it is while the role is played
     std::size_t piece = no_limit;     ///< at most so many bytes by one send
     std::size_t ahead = no_limit;     ///< waits while so many bytes are not back yet
     std::size_t read_piece = 1 << 16; ///< at most so many bytes by one recv
@@ -54,8 +55,11 @@ class Talker {
     [[nodiscard]] bool done() const { return done_; }
     /// It has got all that it must get (which is nothing certain for one that leaves or resets).
     [[nodiscard]] bool served() const { return done_ && served_; }
+    [[nodiscard]] const Role& role() const { return role_; }
     [[nodiscard]] std::size_t sent() const { return sent_; }
     [[nodiscard]] std::size_t got() const { return got_; }
+    [[nodiscard]] Clock::time_point connects_at() const { return connects_at_; }
+    [[nodiscard]] Clock::time_point done_at() const { return done_at_; }
     /// A byte that it got was not the next one. Empty when there was no such byte.
     [[nodiscard]] const std::string& wrong() const { return wrong_; }
     /// "small: 12 of 40 bytes back, then Connection reset by peer"
@@ -69,11 +73,14 @@ class Talker {
     void finish(bool served, const std::string& how);
     [[nodiscard]] bool may_send() const;
     [[nodiscard]] bool reads() const;
+    [[nodiscard]] std::string_view expected() const;
     [[nodiscard]] bool goes_early() const { return role_.end == Role::End::leaves || role_.end == Role::End::resets; }
 
     Role role_;
+    Clock::time_point connects_at_ = Clock::now();
+    Clock::time_point done_at_;
     Client client_;
-    std::string expected_; // what it must get
+    std::string without_urgent_; // what it must get, where that is not all that it sends
     std::size_t sent_ = 0;
     std::size_t got_ = 0;
     Clock::time_point next_send_;
@@ -93,3 +100,6 @@ struct Meanwhile {
 /// Lets all of them play until everyone is through. False when nobody got any further for `patience`: see who is not
 /// `done`. Who reads late begins when nothing has moved for a while.
 bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& meanwhile = {});
+
+/// Lets all of them play. Throws Failed, with what they `did`, unless each gets what it has sent itself.
+void play_to_the_end(std::vector<Talker>& talkers, milliseconds patience, const std::string& did);
