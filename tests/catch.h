@@ -13,3 +13,5 @@ inline auto ContainsSubstring(const std::string& part) {
     return Catch::Matchers::Contains(part);
 }
 #endif
+using Catch::Matchers::EndsWith;
+using Catch::Matchers::StartsWith;
