@@ -31,3 +31,10 @@ class Child {
 inline Outcome in_child(const std::function<void()>& function) {
     return Child(function).outcome();
 }
+
+/// The same; what it printed on standard output, then on standard error, and how it ended unless that was well.
+inline std::string printed_by(const std::function<void()>& function) {
+    const Outcome child = in_child(function);
+    return child.out + (child.err.empty() ? "" : " STDERR: " + child.err) +
+           (child.ended == "exit status 0" ? "" : " " + child.ended);
+}

@@ -2,26 +2,17 @@
 
 #include <malloc.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <limits>
 #include <new>
-
-namespace {
-
-std::atomic<std::size_t> held = 0;
-std::atomic<std::size_t> too_much = std::numeric_limits<std::size_t>::max();
-
-} // namespace
 
 // The forms for arrays call these, or where a sanitizer brings its own are not counted; nor are those for types with
 // more alignment than usual.
 
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    void* memory = size < too_much ? std::malloc(size == 0 ? 1 : size) : nullptr;
-    held += malloc_usable_size(memory); // 0 for null
-    errno = ECANCELED;                  // malloc(3) may change it, so no code may rely on it afterwards
+    void* memory = size < too_much_memory ? std::malloc(size == 0 ? 1 : size) : nullptr;
+    memory_held += malloc_usable_size(memory); // 0 for null
+    errno = ECANCELED;                         // malloc(3) may change it, so no code may rely on it afterwards
     return memory;
 }
 
@@ -32,22 +23,10 @@ void* operator new(std::size_t size) {
 }
 
 void operator delete(void* memory) noexcept {
-    held -= malloc_usable_size(memory);
+    memory_held -= malloc_usable_size(memory);
     std::free(memory);
 }
 
 void operator delete(void* memory, std::size_t) noexcept {
     operator delete(memory);
-}
-
-std::size_t memory_held() {
-    return held;
-}
-
-NoMemoryFor::NoMemoryFor(std::size_t size) {
-    too_much = size;
-}
-
-NoMemoryFor::~NoMemoryFor() {
-    too_much = std::numeric_limits<std::size_t>::max();
 }

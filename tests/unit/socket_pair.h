@@ -14,12 +14,12 @@ struct SocketPair {
     Fd other;
 };
 
-/// `type` as for socketpair(2). What is written to `one` waits in a buffer of `send_buffer` bytes, and the kernel has a
-/// minimum, which it takes for 1.
-inline SocketPair socket_pair(int type = SOCK_STREAM, int send_buffer = 200000) {
+/// `type` as for socketpair(2). What is written to `one` waits in a buffer of the smallest size that the kernel allows.
+inline SocketPair socket_pair(int type = SOCK_STREAM) {
+    const int least = 1;
     std::array<int, 2> ends{-1, -1};
     check(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
     SocketPair pair{Fd(ends[0]), Fd(ends[1])};
-    check(setsockopt(pair.one.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer), "setsockopt");
+    check(setsockopt(pair.one.get(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least), "setsockopt");
     return pair;
 }

@@ -1,8 +1,6 @@
 #include "common/fd.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <iostream>
 #include <type_traits>
@@ -10,7 +8,6 @@
 
 #include "tests/catch.h"
 #include "tests/support/in_child.h"
-#include "tests/support/process.h"
 
 namespace {
 
@@ -22,26 +19,7 @@ bool is_open(int number) {
     return fcntl(number, F_GETFD) != -1;
 }
 
-/// Whether reading and writing there is reading and writing /dev/null.
-bool is_null_device(int number) {
-    struct stat null {};
-    struct stat there {};
-    stat("/dev/null", &null);
-    return fstat(number, &there) == 0 && there.st_rdev == null.st_rdev && S_ISCHR(there.st_mode) &&
-           (fcntl(number, F_GETFL) & O_ACCMODE) == O_RDWR;
-}
-
 } // namespace
-
-TEST_CASE("Fd: closes its descriptor at the end of the scope") {
-    int number = -1;
-    {
-        const Fd fd(open_something());
-        number = fd.get();
-        CHECK(is_open(number));
-    }
-    CHECK_FALSE(is_open(number));
-}
 
 TEST_CASE("Fd: can be moved, not copied") {
     STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<Fd>);
@@ -58,20 +36,17 @@ TEST_CASE("Fd: is false where no descriptor was to be had") {
 }
 
 TEST_CASE("Fd: descriptor 0 is one like any other") {
-    const int kept = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    dup2(kept >= 0 ? kept : open_something(), STDIN_FILENO);
-    {
-        const Fd fd(STDIN_FILENO);
-        CHECK(fd);
-    }
-    CHECK_FALSE(is_open(STDIN_FILENO));
-    if (kept >= 0) {
-        dup2(kept, STDIN_FILENO);
-        close(kept);
-    }
+    const std::string printed = printed_by([] {
+        dup2(STDOUT_FILENO, STDIN_FILENO);
+        Fd fd(STDIN_FILENO);
+        std::cout << static_cast<bool>(fd) << is_open(STDIN_FILENO);
+        fd.reset();
+        std::cout << is_open(STDIN_FILENO);
+    });
+    CHECK(printed == "110");
 }
 
-TEST_CASE("Fd: a move hands the descriptor over and leaves nothing behind") {
+TEST_CASE("Fd: a move hands the descriptor over, leaves nothing behind, and closes what the other one had") {
     Fd from(open_something());
     const int number = from.get();
 
@@ -81,23 +56,14 @@ TEST_CASE("Fd: a move hands the descriptor over and leaves nothing behind") {
     from.reset();
     CHECK(is_open(number));
 
-    Fd last;
+    Fd last(open_something());
+    const int before = last.get();
     last = std::move(to);
     CHECK(last.get() == number);
     CHECK_FALSE(to);
+    CHECK_FALSE(is_open(before));
     to.reset();
     CHECK(is_open(number));
-}
-
-TEST_CASE("Fd: a move onto another one closes immediately what that one had") {
-    Fd fd(open_something());
-    const int before = fd.get();
-    Fd other(open_something());
-    const int after = other.get();
-    fd = std::move(other);
-    CHECK_FALSE(is_open(before));
-    CHECK(is_open(after));
-    CHECK_FALSE(other);
 }
 
 TEST_CASE("Fd: a move onto itself changes nothing") {
@@ -130,25 +96,26 @@ TEST_CASE("Fd: reset closes immediately, and only once") {
 TEST_CASE("fill_standard_descriptors: opens /dev/null as each of 0, 1 and 2 that is closed, and nothing else") {
     const int closed = GENERATE(range(0, 8)); // a bit for each
     CAPTURE(closed);
-    const Outcome child = in_child([&] {
+    const std::string printed = printed_by([&] {
         const Fd out(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
-        dup2(STDOUT_FILENO, STDIN_FILENO);
-        const std::size_t open_before = open_descriptors(getpid());
+        dup2(STDOUT_FILENO, STDIN_FILENO); // so each of them can be read and written, and none is /dev/null
+        std::map<int, std::string> expected = descriptors_of(getpid());
         for (int fd = 0; fd <= 2; ++fd) {
-            if ((closed >> fd & 1) != 0) close(fd);
+            if ((closed >> fd & 1) == 0) continue;
+            close(fd);
+            expected[fd] = "/dev/null";
         }
         fill_standard_descriptors();
-        int filled = 0;
-        for (int fd = 0; fd <= 2; ++fd) filled |= is_null_device(fd) ? 1 << fd : 0;
-        const bool as_many = open_descriptors(getpid()) == open_before;
+        bool as_expected = descriptors_of(getpid()) == expected;
+        for (int fd = 0; fd <= 2; ++fd) as_expected = as_expected && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
         dup2(out.get(), STDOUT_FILENO);
-        std::cout << filled << (as_many ? "" : ", and others are open");
+        std::cout << as_expected;
     });
-    CHECK(child.out == std::to_string(closed));
+    CHECK(printed == "1");
 }
 
 TEST_CASE("fill_standard_descriptors: says that it cannot") {
-    const Outcome child = in_child([] {
+    const std::string printed = printed_by([] {
         const rlimit two{2, 2};
         setrlimit(RLIMIT_NOFILE, &two);
         close(STDERR_FILENO);
@@ -158,5 +125,5 @@ TEST_CASE("fill_standard_descriptors: says that it cannot") {
             std::cout << error.what();
         }
     });
-    CHECK(child.out == "open /dev/null: Too many open files");
+    CHECK(printed == "open /dev/null: Too many open files");
 }
