@@ -163,9 +163,8 @@ void tell_untried(const Grading& grading) {
     if (grading.stops_at_first()) {
         std::cout << "The next steps:";
     } else if (is_pointless(grading)) {
-        std::cout
-            << "The first case is what all others begin with, so they were not tried. LEVEL=00 leads to it step by "
-               "step.\n";
+        std::cout << "The first case is what all others begin with, so they were not tried. LEVEL=00 leads to it step "
+                     "by step.\n";
         return;
     } else {
         std::cout << (grading.out_of_time > 0 ? "Too many cases were not done in time. Not tried:"
@@ -209,14 +208,13 @@ void tell_what_is_ahead(const Request& request, const std::vector<Case>& cases) 
                   << " descriptors are allowed here (ulimit -Hn). What needs more clients than that is skipped.\n";
     }
     if (!request.only.empty()) return;
-    std::cout << "Level 0" << request.level << ": " << cases.size();
-    if (request.level == 0) {
-        std::cout << " steps, about 5 seconds.\n\n";
-    } else {
-        std::cout << " cases, about half a minute, and never longer than " << time_for_first_part.count() / 60
-                  << " minutes.\n\n";
-    }
-    std::cout << std::flush;
+    const auto minutes = time_for_first_part.count() / 60;
+    std::cout << "Level 0" << request.level << ": " << cases.size()
+              << (request.level == 0
+                      ? " steps, about 5 seconds."
+                      : text(" cases, about half a minute, and never longer than ", minutes, " minutes."))
+              << "\n\n"
+              << std::flush;
 }
 
 /// The cases that are played.

@@ -63,15 +63,7 @@ void stop_if_told() {
 }
 
 bool write_file(const char* path, const std::string& content) {
-    std::ofstream file(path);
-    file << content << std::flush;
-    return static_cast<bool>(file);
-}
-
-/// fork, with namespaces: see clone(2). -1 where they are not allowed.
-pid_t fork_into(int namespaces) {
-    return static_cast<pid_t>(
-        syscall(SYS_clone, static_cast<unsigned long>(namespaces | SIGCHLD), nullptr, nullptr, nullptr, nullptr));
+    return static_cast<bool>(std::ofstream(path) << content << std::flush);
 }
 
 /// In the child, the first process of its PID namespace: lets /proc show that one, and not the processes outside.
@@ -87,10 +79,12 @@ bool settle(int namespaces, const std::string& user, const std::string& group) {
 }
 
 /// Forks a child with a PID namespace of its own, if `namespaces` says so; an ordinary user needs a user namespace for
-/// it.
+/// it. See clone(2); -1 where that is not allowed.
 pid_t fork_settled(int namespaces) {
     const std::string user = text(geteuid(), " ", geteuid(), " 1"), group = text(getegid(), " ", getegid(), " 1");
-    const pid_t child = namespaces == 0 ? fork() : fork_into(namespaces);
+    const auto flags = static_cast<unsigned long>(namespaces | SIGCHLD);
+    const pid_t child =
+        namespaces == 0 ? fork() : static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
     if (child == 0 && namespaces != 0 && !settle(namespaces, user, group)) _exit(1);
     return child;
 }
@@ -106,16 +100,6 @@ int find_namespaces() {
     return 0;
 }
 
-std::string name_of(pid_t pid) {
-    std::string name;
-    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
-    return name;
-}
-
-pid_t parent_of(pid_t pid) {
-    return static_cast<pid_t>(number_in("/proc/" + std::to_string(pid) + "/status", "PPid:"));
-}
-
 } // namespace
 
 void prepare_to_clean_up() {
@@ -126,8 +110,10 @@ void prepare_to_clean_up() {
     signals = Fd(check(signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     namespaces_allowed = find_namespaces();
-    for (pid_t pid = getppid(); pid > 1; pid = parent_of(pid)) {
-        if (name_of(pid) != "make" && name_of(pid) != "gmake") continue;
+    for (auto pid = getppid(); pid > 1; pid = static_cast<pid_t>(number_in(text("/proc/", pid, "/status"), "PPid:"))) {
+        std::string name;
+        std::getline(std::ifstream(text("/proc/", pid, "/comm")), name);
+        if (name != "make" && name != "gmake") continue;
         const int watch = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
         if (watch >= 0) makes.emplace_back(watch);
     }

@@ -145,25 +145,26 @@ void expect_answer(Subject& subject, Client& client, const std::string& line, co
                  text("'", line, "' back"), got};
 }
 
-const std::string first_line = "hello\n";
-
-void answers_one_line(Subject& subject) {
+/// Starts the server. Its first client has sent a line and got it back.
+Client first_client(Subject& subject) {
     subject.start();
     Client client = subject.connect();
-    expect_answer(subject, client, first_line, "connected");
+    expect_answer(subject, client, "hello\n", "connected");
+    return client;
+}
+
+void answers_one_line(Subject& subject) {
+    first_client(subject);
 }
 
 void answers_the_next(Subject& subject) {
-    subject.start();
-    Client client = subject.connect();
-    expect_answer(subject, client, first_line, "connected");
+    Client client = first_client(subject);
     expect_answer(subject, client, "and again\n", "connected, sent 'hello\n', got it back");
 }
 
-/// A client that has sent its line, has got it back, and has said that no more will come.
+/// The same client has said that no more will come.
 Client client_that_is_done(Subject& subject) {
-    Client client = subject.connect();
-    expect_answer(subject, client, first_line, "connected");
+    Client client = first_client(subject);
     client.finish_sending();
     return client;
 }
@@ -171,7 +172,6 @@ Client client_that_is_done(Subject& subject) {
 const std::string was_served = "connected, sent 'hello\n', got it back, ";
 
 void notices_the_end(Subject& subject) {
-    subject.start();
     Client client = client_that_is_done(subject);
     const std::string did = was_served + "and closed its writing side";
     if (client.hears_within(milliseconds(300))) {
@@ -189,7 +189,6 @@ void notices_the_end(Subject& subject) {
 }
 
 void closes_when_done(Subject& subject) {
-    subject.start();
     const Client client = client_that_is_done(subject);
     if (client.hears_within(wait_limit)) return;
     throw Failed{was_served + "closed its writing side, and " + waited, "the end of the connection",
@@ -199,11 +198,7 @@ void closes_when_done(Subject& subject) {
 // --- more than one ---------------------------------------------------------------------------------------------------
 
 void takes_the_next_client(Subject& subject) {
-    subject.start();
-    {
-        Client first = subject.connect();
-        expect_answer(subject, first, first_line, "connected");
-    }
+    first_client(subject);
     const std::string before = "was the second client, after one that had been served and had left: connected";
     if (subject.server().process().wait(milliseconds(100))) {
         throw Failed{"was served, and left", "a server that waits for the next client", "nothing"};
@@ -226,35 +221,31 @@ std::vector<Case> steps() {
         {"listens", "it listens on the port that it is given", listens,
          Lesson{"socket, bind and listen: from here on the kernel takes clients in, and keeps them in a queue.",
                 "Three calls make a server that can be reached: socket, bind to 127.0.0.1 and the port, listen. Check "
-                "what "
-                "each of them returns.",
+                "what each of them returns.",
                 "socket(2), bind(2), listen(2), ip(7); the port goes into sin_port as htons(3) gives it, and errno(3) "
                 "says why a call has failed."}},
         {"stays", "it goes on running when it has come to listen", stays,
-         Lesson{
-             "A server waits for its clients.",
-             "After listen, main returned, or something ended the program. listen does not wait for a client; accept "
-             "does.",
-             "accept(2) waits until a client is there."}},
+         Lesson{"A server waits for its clients.",
+                "After listen, main returned, or something ended the program. listen does not wait for a client; "
+                "accept does.",
+                "accept(2) waits until a client is there."}},
         {"accepts", "it takes a client that has connected", accepts,
          Lesson{"accept gives you a descriptor of its own for each client. The listener stays for the next.",
                 "Call accept on the listener. It returns a new descriptor, through which you talk to this client.",
                 "accept(2)."}},
         {"answers one line", "it sends back the line that a client sends", answers_one_line,
-         Lesson{
-             "Read and write on the client's descriptor: that is the whole conversation.",
-             "Read from the descriptor that accept returned, and write back as many bytes as read says, not the whole "
-             "buffer.",
-             "read(2) waits for bytes and returns how many there are; write(2) takes a pointer and a count."}},
+         Lesson{"Read and write on the client's descriptor: that is the whole conversation.",
+                "Read from the descriptor that accept returned, and write back as many bytes as read says, not the "
+                "whole buffer.",
+                "read(2) waits for bytes and returns how many there are; write(2) takes a pointer and a count."}},
         {"answers the next", "it sends back the next line as well", answers_the_next,
          Lesson{"A conversation is a loop.", "Read and write in a loop, as long as read returns more than 0.",
                 "read(2) returns 0 only at the end, and -1 for an error."}},
         {"notices the end", "when the client has ended, it stops reading and sends nothing more", notices_the_end,
-         Lesson{
-             "The end of the client's bytes arrives like bytes do, in order: read returns 0.",
-             "At the end read returns 0, immediately and each time. Leave the loop then. (And -1 is an error: leave it "
-             "then, too.)",
-             "read(2), RETURN VALUE."}},
+         Lesson{"The end of the client's bytes arrives like bytes do, in order: read returns 0.",
+                "At the end read returns 0, immediately and each time. Leave the loop then. (And -1 is an error: leave "
+                "it then, too.)",
+                "read(2), RETURN VALUE."}},
         {"takes the next client", "when one client has left, it serves the next one", takes_the_next_client,
          Lesson{"Serving one client is a program; serving the next one as well is a server.",
                 "After one client comes the next: put accept, and all that is about one client, into a loop.",

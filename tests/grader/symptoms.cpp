@@ -36,13 +36,6 @@ bool waits(const std::vector<pid_t>& tree, const TcpSocket& socket) {
     return true;
 }
 
-void look_at_epoll(pid_t pid) {
-    for (const Watched& watched : watched_by_epoll(pid)) {
-        scene->has_epoll = true;
-        if ((watched.events & EPOLLET) != 0) scene->edge_triggered = true;
-    }
-}
-
 void look_around() {
     const RunningServer& server = looked_at->server();
     const Endpoint endpoint = server.endpoint();
@@ -61,7 +54,12 @@ void look_around() {
     }
     scene->others_have_it = scene->left_open > 0 && tree.size() > 1;
     scene->works = std::any_of(tree.begin(), tree.end(), wants_the_cpu);
-    for (const pid_t pid : tree) look_at_epoll(pid);
+    for (const pid_t pid : tree) {
+        for (const Watched& watched : watched_by_epoll(pid)) {
+            scene->has_epoll = true;
+            if ((watched.events & EPOLLET) != 0) scene->edge_triggered = true;
+        }
+    }
 }
 
 /// Looks only once: what is thrown on the way up from the first failure comes too late.
@@ -82,8 +80,8 @@ bool says(const std::string& text, std::initializer_list<const char*> words) {
 
 std::string hint_at_end(const Ended& ended) {
     if (!ended.by_signal) {
-        return "The server has ended, although nobody told it to. Which return or exit did it reach? What happens "
-               "to one client must end that client's connection only, and after it comes the next accept(2).";
+        return "The server has ended, although nobody told it to. Which return or exit did it reach? What happens to "
+               "one client must end that client's connection only, and after it comes the next accept(2).";
     }
     if (ended.value == SIGPIPE) {
         return "SIGPIPE killed the server: that is what a write to a client that is gone does by default. Ignore the "
@@ -96,10 +94,9 @@ std::string hint_at_end(const Ended& ended) {
 std::string hint_at_silence(const std::string& got) {
     // The kernel takes in one more than the backlog.
     if (scene->waiting > scene->backlog || says(got, {"(backlog "})) {
-        return text(
-            "The queue of clients that wait to be accepted was full, with a backlog of ", scene->backlog,
-            ", and then the kernel turns others away. The second argument of listen(2), the backlog, says how many "
-            "may wait: let it be SOMAXCONN. And accept them soon.");
+        return text("The queue of clients that wait to be accepted was full, with a backlog of ", scene->backlog,
+                    ", and then the kernel turns others away. The second argument of listen(2), the backlog, says how "
+                    "many may wait: let it be SOMAXCONN. And accept them soon.");
     }
     if (scene->waiting > 0 && scene->accepted == 0) {
         return "The kernel has completed the connection, but the server has not taken it: it waits in the listener's "
@@ -112,20 +109,16 @@ std::string hint_at_silence(const std::string& got) {
     }
     if (scene->edge_triggered) {
         return "The server watches edge-triggered (EPOLLET): epoll tells of an arrival once, and of room once. Read "
-               "until "
-               "EAGAIN, write until EAGAIN, accept until EAGAIN, or leave EPOLLET out, epoll(7).";
+               "until EAGAIN, write until EAGAIN, accept until EAGAIN, or leave EPOLLET out, epoll(7).";
     }
     if (scene->left_open > 0 && scene->others_have_it) {
         return "The client has ended, and its connection is still open in a process of the server's. If the server "
-               "forks: "
-               "a connection ends when the last copy of its descriptor is closed, and the parent has one, too. "
-               "close(2) "
-               "it there, right after fork(2).";
+               "forks: a connection ends when the last copy of its descriptor is closed, and the parent has one, too. "
+               "close(2) it there, right after fork(2).";
     }
     if (scene->left_open > 0 && scene->works) {
         return "The client has ended, and the server works on and on. At the end read(2) returns 0, again and again: "
-               "leave "
-               "the loop then, and close the connection.";
+               "leave the loop then, and close the connection.";
     }
     if (scene->left_open > 0) {
         return "The client has ended, but the server has not closed its side, so the client waits for the end. When "

@@ -87,56 +87,44 @@ Verdict play(const Case& played, const Request& request, bool heeds_sigterm) {
     return verdict;
 }
 
-// A verdict comes out of the sandbox as lines, each with a word and a text in which no newline is left.
+// A verdict comes out of the sandbox as lines: its numbers, its texts, and its lists with their sizes. No newline is
+// left in a text.
 
-const std::vector<std::string> kinds = {"passed", "failed", "skipped"};
+const auto flags = {&Verdict::out_of_time, &Verdict::floods, &Verdict::not_there, &Verdict::heeds_sigterm};
+const auto texts = {&Verdict::did, &Verdict::expected, &Verdict::got, &Verdict::hint, &Verdict::second_hint};
+const auto lists = {&Verdict::said, &Verdict::remarks};
+const std::string end_mark = "\nend\n";
 
 void write_verdict(int out, const Verdict& verdict) {
     std::ostringstream lines;
-    const auto line = [&](const std::string& word, const std::string& value) {
-        lines << word << ' ' << printable(value) << '\n';
-    };
-    line("kind", kinds.at(verdict.kind));
-    line("did", verdict.did);
-    line("expected", verdict.expected);
-    line("got", verdict.got);
-    line("hint", verdict.hint);
-    line("second", verdict.second_hint);
-    for (const std::string& said : verdict.said) line("said", said);
-    for (const std::string& remark : verdict.remarks) line("remark", remark);
-    if (verdict.floods) line("floods", "");
-    if (verdict.out_of_time) line("out-of-time", "");
-    if (verdict.not_there) line("not-there", "");
-    if (!verdict.heeds_sigterm) line("ignores-sigterm", "");
-    line("end", "");
-    const std::string all = lines.str();
+    lines << verdict.kind;
+    for (const auto flag : flags) lines << ' ' << verdict.*flag;
+    for (const auto one : texts) lines << '\n' << printable(verdict.*one);
+    for (const auto list : lists) {
+        lines << '\n' << (verdict.*list).size();
+        for (const std::string& one : verdict.*list) lines << '\n' << printable(one);
+    }
+    const std::string all = lines.str() + end_mark;
     write_all(out, all.data(), all.size());
 }
 
 Verdict read_verdict(const std::string& written) {
     Verdict verdict;
-    std::multimap<std::string, std::string> all;
     std::istringstream lines(written);
-    for (std::string word, value; lines >> word && lines.get() && std::getline(lines, value);) all.emplace(word, value);
-    const auto one = [&](const std::string& word) { return all.contains(word) ? all.find(word)->second : ""; };
-    const auto list = [&](const std::string& word) {
-        std::vector<std::string> values;
-        for (auto [it, end] = all.equal_range(word); it != end; ++it) values.push_back(it->second);
-        return values;
+    const auto next_line = [&] {
+        std::string line;
+        std::getline(lines, line);
+        return line;
     };
-    const auto kind = std::find(kinds.begin(), kinds.end(), one("kind"));
-    if (kind != kinds.end()) verdict.kind = static_cast<Verdict::Kind>(kind - kinds.begin());
-    verdict.did = one("did");
-    verdict.expected = one("expected");
-    verdict.got = one("got");
-    verdict.hint = one("hint");
-    verdict.second_hint = one("second");
-    verdict.said = list("said");
-    verdict.remarks = list("remark");
-    verdict.floods = all.contains("floods");
-    verdict.out_of_time = all.contains("out-of-time");
-    verdict.not_there = all.contains("not-there");
-    verdict.heeds_sigterm = !all.contains("ignores-sigterm");
+    int kind = 0;
+    lines >> kind;
+    verdict.kind = static_cast<Verdict::Kind>(kind);
+    for (const auto flag : flags) lines >> verdict.*flag;
+    next_line();
+    for (const auto one : texts) verdict.*one = next_line();
+    for (const auto list : lists) {
+        for (auto left = std::stoul(next_line()); left > 0; --left) (verdict.*list).push_back(next_line());
+    }
     return verdict;
 }
 
@@ -148,14 +136,16 @@ Verdict try_case(const Case& played, const Request& request, milliseconds limit,
         try {
             write_verdict(out, play(played, request, heeds_sigterm));
         } catch (const std::exception& error) {
-            write_verdict(out,
-                          {Verdict::skipped, "", "", text("the grader itself failed: ", error.what()), "", "", {}, {}});
+            Verdict verdict;
+            verdict.kind = Verdict::skipped;
+            verdict.got = text("the grader itself failed: ", error.what());
+            write_verdict(out, verdict);
         }
     };
     // The case ends itself when its time is up, and says what it did; the rest is for what it cannot interrupt.
     constexpr milliseconds rest(8000);
     const std::string written = in_sandbox(play_and_tell, limit + rest);
-    if (written.find("\nend \n") != std::string::npos) return read_verdict(written);
+    if (written.ends_with(end_mark)) return read_verdict(written);
     Verdict verdict;
     verdict.out_of_time = true;
     verdict.did = "played this case";

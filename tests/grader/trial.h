@@ -1,7 +1,6 @@
 // One case, played against the server that is graded.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 

@@ -53,24 +53,26 @@ bool echo_once(int client, bool with_loop = true) {
     return count > 0;
 }
 
-void serve(int client) {
-    while (echo_once(client)) continue;
+void serve(int client, bool with_loop = true) {
+    while (echo_once(client, with_loop)) continue;
     close(client);
+}
+
+void remove_client(std::vector<pollfd>& all, std::size_t i) {
+    close(all[i].fd);
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
 // --- the servers ----------------------------------------------------------------------------------------------------
 
 /// Wrong: what a write does not take is lost.
 void no_loop(int listener) {
-    for (;;) {
-        const int client = next_client(listener);
-        while (echo_once(client, false)) continue;
-        close(client);
-    }
+    for (;;) serve(next_client(listener), false);
 }
 
-/// Right at level 02.
-void process_per_client(int listener, bool closes_listener) {
+/// Right at level 02; with a remark where a child does not close the listener: while one child lives, the port is
+/// taken.
+void forks(int listener, bool closes_listener) {
     signal(SIGCHLD, [](int) {
         while (waitpid(-1, nullptr, WNOHANG) > 0) continue;
     });
@@ -85,15 +87,6 @@ void process_per_client(int listener, bool closes_listener) {
     }
 }
 
-void forks(int listener) {
-    process_per_client(listener, true);
-}
-
-/// Right at level 02, with a remark: while one child lives, the port is taken.
-void forks_with_listener(int listener) {
-    process_per_client(listener, false);
-}
-
 /// Wrong at level 03: with a helper for each client's log, say, that has inherited the listener.
 void helper_with_listener(int listener) {
     signal(SIGCHLD, SIG_IGN);
@@ -102,9 +95,7 @@ void helper_with_listener(int listener) {
     for (;;) {
         poll(all.data(), all.size(), -1);
         for (std::size_t i = all.size(); i-- > 1;) {
-            if (all[i].revents == 0 || echo_once(all[i].fd)) continue;
-            close(all[i].fd);
-            all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
+            if (all[i].revents != 0 && !echo_once(all[i].fd)) remove_client(all, i);
         }
         if (all[0].revents == 0) continue;
         all.push_back({next_client(listener), POLLIN, 0});
@@ -116,25 +107,16 @@ void helper_with_listener(int listener) {
     }
 }
 
-/// Right at level 02.
-void threads(int listener) {
-    for (;;) {
-        const int client = next_client(listener);
-        try {
-            std::thread(serve, client).detach();
-        } catch (const std::system_error&) {
-            close(client);
-        }
-    }
-}
-
-/// Wrong: the stack of a thread that nobody joins or detaches stays.
-void threads_kept(int listener) {
+/// Right at level 02. Wrong when they are `kept`: the stack of a thread that nobody joins or detaches stays.
+void threads(int listener, bool kept) {
     std::vector<std::thread> all;
     for (;;) {
         const int client = next_client(listener);
         try {
-            all.emplace_back(serve, client);
+            all.emplace_back([client] { serve(client); });
+            if (kept) continue;
+            all.back().detach();
+            all.pop_back();
         } catch (const std::system_error&) {
             close(client);
         }
@@ -187,8 +169,7 @@ void polls(int listener) {
             one.events = bytes.empty() ? POLLIN : POLLOUT;
             if (open) continue;
             unsent.erase(one.fd);
-            close(one.fd);
-            all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
+            remove_client(all, i);
             all[0].fd = listener;
         }
         if (all[0].fd >= 0 && all[0].revents == 0) continue;
@@ -200,11 +181,11 @@ void polls(int listener) {
 
 const std::map<std::string, void (*)(int)> kinds = {
     {"no_loop", no_loop},
-    {"forks", forks},
-    {"forks_with_listener", forks_with_listener},
+    {"forks", [](int listener) { forks(listener, true); }},
+    {"forks_with_listener", [](int listener) { forks(listener, false); }},
     {"helper_with_listener", helper_with_listener},
-    {"threads", threads},
-    {"threads_kept", threads_kept},
+    {"threads", [](int listener) { threads(listener, false); }},
+    {"threads_kept", [](int listener) { threads(listener, true); }},
     {"blocking_pool", blocking_pool},
     {"polls", polls},
 };
