@@ -111,23 +111,23 @@ void slow_workers(Subject& subject) {
 /// The client asks again before it has the first answer, and its kernel takes its time (40 ms) to acknowledge that one.
 void answers_not_held_back(Subject& subject) {
     subject.start({"--think", "15"});
-    std::vector<milliseconds> gaps;
+    std::vector<milliseconds> times;
     for (int i = 0; i < 11; ++i) {
         Client client = subject.connect();
         const int off = 0;
         setsockopt(client.fd(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+        const auto asked = Clock::now();
         client.send("a");
         pause_a_millisecond();
         client.send("b");
-        client.receive(1);
-        const auto first = Clock::now();
-        client.receive(1);
-        gaps.push_back(time_since(first));
+        client.receive(2);
+        times.push_back(time_since(asked)); // 30 ms; held back, 15 and the 40 after which the kernel acknowledges
     }
-    std::sort(gaps.begin(), gaps.end());
+    std::sort(times.begin(), times.end());
     // Two of eleven are enough, as a busy machine may make any one of them late.
-    expect(gaps[1] < milliseconds(30), "asked twice, with --think 15, and acknowledged late; 11 clients",
-           "the second answer 15 ms after the first", text("it came ", gaps[1].count(), " ms after it, or later"));
+    expect(times[1] < milliseconds(45), "asked twice, with --think 15, and acknowledged late; 11 clients",
+           "both answers 30 ms after the first question",
+           text("they came ", times[1].count(), " ms after it, or later"));
 }
 
 void eleven_hundred_clients(Subject& subject) {
