@@ -112,7 +112,7 @@ void slow_workers(Subject& subject) {
 void answers_not_held_back(Subject& subject) {
     subject.start({"--think", "15"});
     std::vector<milliseconds> times;
-    for (int i = 0; i < 11; ++i) {
+    while (times.size() < 11) {
         Client client = subject.connect();
         const int off = 0;
         setsockopt(client.fd(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
@@ -120,8 +120,11 @@ void answers_not_held_back(Subject& subject) {
         client.send("a");
         pause_a_millisecond();
         client.send("b");
+        const bool too_late = time_since(asked) >= milliseconds(15); // then "b" acknowledges the first answer
         client.receive(2);
-        times.push_back(time_since(asked)); // 30 ms; held back, 15 and the 40 after which the kernel acknowledges
+        const milliseconds time = time_since(asked);
+        const bool read_together = time < milliseconds(30);
+        if (!too_late && !read_together) times.push_back(time); // 30 ms; held back, 15 and the kernel's 40
     }
     std::sort(times.begin(), times.end());
     // Two of eleven are enough, as a busy machine may make any one of them late.
