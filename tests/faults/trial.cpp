@@ -4,7 +4,6 @@
 #include <csignal>
 #include <exception>
 #include <memory>
-#include <regex>
 #include <thread>
 #include <utility>
 
@@ -72,8 +71,8 @@ class Injector {
     }
 
     static std::vector<std::string> options(const Fault& fault, pid_t first_thread) {
-        // With a question mark before each name: not every machine has every call.
-        const std::string calls = "?" + std::regex_replace(fault.calls, std::regex(","), ",?");
+        std::string calls = "?"; // before each name, because not every machine has every call
+        for (const char one : fault.calls) calls += one == ',' ? ",?" : std::string(1, one);
         const bool counts_bytes = fault.stops() || fault.ends_it || fault.at_stop;
         const std::string more = text(fault.no_heap() ? ",brk" : "", counts_bytes ? ",read,write" : "");
         std::vector<std::string> words{"-qq", "-p", std::to_string(first_thread), "-e", "trace=" + calls + more};
