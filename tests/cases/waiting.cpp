@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 
@@ -97,6 +98,8 @@ void slow_workers(Subject& subject) {
     {
         Client client = subject.connect();
         client.expect_echo("a question\n");
+        // It has said that it wants to hear of this client again, and is held up before it can go on.
+        static_cast<void>(eventually([&] { return tasks_in(server, SYS_epoll_ctl) > 0; }, slow));
         client.expect_echo("and another\n");
     }
     wait_for_clients(0);
