@@ -5,8 +5,7 @@ set -eu
 name=$1 compile=$2 player=$3
 patch=tests/breakages/$name.patch
 [ -f "$patch" ] || { echo "there is no $patch" >&2; exit 2; }
-chapter=$(echo "${name%%-*}"-*/)
-chapter=${chapter%/}
+chapter=$(basename "${name%%-*}"-*)
 copy=build/player/broken/$name
 rm -rf "$copy"
 mkdir -p "$copy"

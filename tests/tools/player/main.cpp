@@ -1,84 +1,93 @@
-// Records scenes and writes pages on which one can step through them.
-// player write FOLDER SERVER... | pair FOLDER ONE OTHER NAME TITLE TITLE | check SERVER...
+// Records scenes and has pages made of them, on which one can step through them.
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
-#include "tests/support/failed.h"
 #include "tests/support/running_server.h"
-#include "tests/support/straced.h"
 #include "tests/support/tally.h"
-#include "tests/tools/player/model.h"
+#include "tests/tools/player/scene.h"
+#include "tests/tools/temporary_folder.h"
 
 namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// A recording as JSON. What it means, model.js says.
+NLOHMANN_JSON_SERIALIZE_ENUM(Do, {{Do::connects, "connects"},
+                                  {Do::sends, "sends"},
+                                  {Do::reads, "reads"},
+                                  {Do::leaves, "leaves"},
+                                  {Do::watches, "watches"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Watched, fd, events)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Buffers, to_server, to_client)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reading, rests, queue, buffers, descriptors, epoll)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Action, client, what, bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Segment, action, part, at, again, done, failed, after)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ReportedEvent, fd, events)
+using Kind = TraceEvent::Kind;
+NLOHMANN_JSON_SERIALIZE_ENUM(Kind, {{Kind::call, "call"}, {Kind::signal, "signal"}, {Kind::exit, "exit"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TraceEvent, kind, thread, begin, end, name, arguments, result, value, error, stack)
 
 namespace {
 
-const fs::path here = "tests/tools/player";
-
-std::string content_of(const fs::path& path) {
-    std::ifstream file(path);
-    if (!file) throw std::runtime_error(path.string() + ": cannot be read");
-    return {std::istreambuf_iterator<char>(file), {}};
+/// select and epoll_wait have one name, whichever call it is on this machine.
+Json json_of(const Resolved& call) {
+    Json all = call.event;
+    if (call.event.is_select()) all["name"] = "select";
+    if (call.event.is_epoll_wait()) all["name"] = "epoll_wait";
+    all.update({{"process", call.process},
+                {"waits", call.waits != Waits::nothing},
+                {"client", call.client == 0 ? "" : std::string(1, call.client)},
+                {"reported", call.reported},
+                {"open", call.open}});
+    return all;
 }
 
-void write_file(const fs::path& path, const std::string& content) {
-    fs::create_directories(path.parent_path());
-    std::ofstream file(path);
-    file << content;
-    if (!file.flush()) throw std::runtime_error(path.string() + ": cannot be written");
-    std::cout << path.string() << '\n';
-}
-
-std::string replaced(std::string text, const std::string& what, const std::string& with) {
-    return text.replace(text.find(what), what.size(), with);
-}
-
-/// One file with everything in it. A "<" in the data must not end the script that it is in.
-void write_page(const fs::path& path, const Json& data) {
-    std::string text = data.dump();
-    for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
-    std::string page = content_of(here / "page.html");
-    page = replaced(page, "STYLE", content_of(here / "page.css"));
-    page = replaced(page, "SCRIPTS", content_of(here / "state.js") + content_of(here / "page.js"));
-    write_file(path, replaced(page, "DATA", text));
-}
-
-/// `scene`: that of another chapter, to play the same in both.
+/// `scene`: that of another chapter, to play the same in both. Throws Skipped where no page can be made of it.
 Json record(const std::string& server, const std::string& scene) {
-    return make_steps(chapter_of(server), play(scene_of(scene), server),
-                      fs::path(server).parent_path().parent_path() / ".");
+    if (!installed("node")) throw Skipped{"node is not installed"};
+    const Tape tape = play(scene_of(scene), server);
+    Json calls = Json::array();
+    for (const Resolved& call : tape.calls) calls.push_back(json_of(call));
+    return {{"chapter", chapter_of(server)},
+            {"program", server},
+            {"server", tape.server},
+            {"stop", tape.stop},
+            {"calls", calls},
+            {"segments", tape.segments}};
 }
 
-void write_index(const fs::path& folder, const std::vector<std::string>& servers) {
-    std::string page =
-        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=color-scheme content='light dark'>\n"
-        "<meta name=viewport content='width=device-width'><title>See inside</title>\n<h1>See inside</h1>\n"
-        "<p>Six servers, recorded call by call. Step through with the arrow keys.</p>\n";
-    for (const std::string& server : servers) {
-        const std::string chapter = chapter_of(server);
-        page += "<p><a href='" + chapter + ".html'>" + chapter + "</a></p>\n";
+/// Throws where the model that pages.js has of the server and what the kernel said disagree.
+void make_page(const fs::path& folder, const std::string& name, const Json& runs, const Json& titles = {}) {
+    fs::create_directories(folder);
+    const fs::path recording = folder / (name + ".json");
+    std::ofstream(recording) << Json{{"name", name}, {"titles", titles}, {"runs", runs}};
+    const Outcome made = Process({{"node", "tests/tools/player/pages.js", recording}}).outcome();
+    fs::remove(recording);
+    if (made.ended != "exit status 0") {
+        throw std::runtime_error(made.err.empty() ? "pages.js: " + made.ended : made.err);
     }
-    write_file(folder / "index.html", page + "</html>\n");
+    std::cout << made.out;
 }
 
 int check(const std::vector<std::string>& servers) {
+    const TemporaryFolder folder("player");
     Tally tally;
     for (const std::string& server : servers) {
-        const std::string name = chapter_of(server) + ": the player's model agrees with the kernel";
+        const std::string chapter = chapter_of(server);
+        const std::string name = chapter + ": the player's model agrees with the kernel";
         if (!asked_for(name)) continue;
         const auto start = Clock::now();
-        const auto add = [&](Tally::Verdict result, const std::string& note, const std::string& why) {
+        const auto add = [&](Tally::Verdict result, const std::string& note = "", const std::string& why = "") {
             tally.add(result, Clock::now() - start, name, note, why);
         };
         try {
-            const std::size_t steps = record(server, chapter_of(server))["steps"].size();
-            add(steps < 20 ? Tally::failed : Tally::ok, "", steps < 20 ? text("only ", steps, " steps\n") : "");
+            make_page(folder.path(), chapter, Json::array({record(server, chapter)}));
+            add(Tally::ok);
         } catch (const Skipped& skipped) {
-            add(Tally::skipped, text("skipped: ", skipped.what()), "");
+            add(Tally::skipped, text("skipped: ", skipped.what()));
         } catch (const std::exception& error) {
             add(Tally::failed, "", text(error.what(), "\n"));
         }
@@ -93,19 +102,16 @@ int write(const fs::path& folder, const std::vector<std::string>& servers) {
         recordings.push_back(std::async(std::launch::async, record, server, chapter_of(server)));
     }
     for (std::size_t i = 0; i < servers.size(); ++i) {
-        const std::string chapter = chapter_of(servers[i]);
-        write_page(folder / (chapter + ".html"), {{"runs", {recordings[i].get()}}, {"name", chapter}});
+        make_page(folder, chapter_of(servers[i]), Json::array({recordings[i].get()}));
     }
-    if (servers.size() > 1) write_index(folder, servers);
     return 0;
 }
 
 /// Both play the scene of the second server's chapter.
 int write_pair(const std::vector<std::string>& words) {
     const std::string scene = chapter_of(words[3]);
-    write_page(fs::path(words[1]) / (words[4] + ".html"), {{"runs", {record(words[2], scene), record(words[3], scene)}},
-                                                           {"name", words[4]},
-                                                           {"titles", {words[5], words[6]}}});
+    const Json runs = Json::array({record(words[2], scene), record(words[3], scene)});
+    make_page(words[1], words[4], runs, Json::array({words[5], words[6]}));
     return 0;
 }
 

@@ -3,198 +3,166 @@ const data = JSON.parse(document.getElementById('data').textContent);
 const runs = data.runs;
 const pairs = runs.length > 1 ? rows(runs[0], runs[1]) : runs[0].steps.map((_, i) => [i]);
 const start = runs.length > 1 ? firstDifference(runs[0], runs[1]) : 0;
-const view = { at: Math.max(start, 0), predict: false, asking: null, verdict: '', frame: -1, timer: null };
+const clientNames = Object.keys(runs[0].steps.at(-1).state.clients);
+const view = { at: Math.max(start, 0), predict: false, asking: null, verdict: '', frame: 0, timer: null };
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (c) => '&#' + c.charCodeAt(0) + ';');
 const commas = (number) => number.toLocaleString('en-US');
-const mark = (isNew) => (isNew ? ' new' : '');
 const clientTag = (name) => (/^[ABC]$/.test(name) ? `<b class="tag ${name}">${name}</b>` : escape(name));
 
-function chips(words, isNew) {
-  if (words.length === 0) return '<span class="chip empty">none</span>';
-  return words.map((word) => `<span class="chip${mark(isNew)}">${word}</span>`).join(' ');
-}
-
-function row(name, content, hint) {
-  return `<div class="row"><span class="name">${name}${hint ? ` <i class="inferred" title="${escape(hint)}">inferred</i>` : ''}</span> ${content}</div>`;
+/// What a panel is made of. The page marks a row, and each chip in it, that is not as it was one step before.
+function row(name, chips, hint) {
+  const inferred = hint ? ` <i class="inferred" title="${hint}">inferred</i>` : '';
+  const all = chips.map((chip) => `<span class="chip">${chip}</span>`).join(' ');
+  return `<div class="row" data-key="${escape(name)}"><span class="name">${escape(name)}${inferred}</span> ${all || '<span class="chip empty">none</span>'}</div>`;
 }
 
 // --- the code -------------------------------------------------------------------------------------------------------
 
 /// Of this step, or of the last one of a thread that is still in its call.
 function code(run, n) {
-  let from = n;
-  while (from >= 0 && run.steps[from].frames.length === 0) --from;
-  if (from < 0) return '<p class="dim">No line of the server has run yet, or this strace shows no functions (it is built without -k).</p>';
-  const frames = run.steps[from].frames;
-  const chosen = view.frame >= 0 && view.frame < frames.length ? view.frame : 0;
-  const [, file, line] = frames[chosen];
-  const names = frames.map(([name], i) => `<button class="frame${i === chosen ? ' on' : ''}" data-frame="${i}">${escape(name)}</button>`);
-  const lines = run.files[file];
-  let top = Math.max(0, line - 8);
-  for (let i = line - 2; i >= Math.max(0, line - 14); --i) if (/^(\S| {4}\S).*\{$/.test(lines[i]) && !/^ *(if|for|while|try|\})/.test(lines[i])) { top = i; break; }
-  const shown = lines.slice(top, Math.max(line + 4, top + 13)).map((text, i) => {
-    const here = top + i + 1 === line;
-    return `<span class="line${here ? ' now' : ''}"><span class="no">${here ? '▶' : ''}${top + i + 1}</span>${escape(text) || ' '}</span>`;
+  const step = run.steps.slice(0, n + 1).findLast(({ frames }) => frames.length > 0);
+  if (!step) return '<p class="dim">No line of the server has run yet, or this strace shows no functions (it is built without -k).</p>';
+  const chosen = Math.min(view.frame, step.frames.length - 1);
+  const [, file, line, first] = step.frames[chosen];
+  const names = step.frames.map(([name], i) => `<button class="frame${i === chosen ? ' on' : ''}" data-do="frame ${i}">${escape(name)}</button>`);
+  const top = first > line - 14 ? first : Math.max(1, line - 7);
+  const shown = run.files[file].slice(top - 1, Math.max(line + 4, top + 12)).map((text, i) => {
+    const here = top + i === line;
+    return `<span class="line${here ? ' now' : ''}"><span class="no">${here ? '▶' : ''}${top + i}</span>${escape(text) || ' '}</span>`;
   });
-  const whose = from === n ? '' : ` <span class="dim">· ${escape(run.steps[from].thread || 'the server')} is here meanwhile</span>`;
+  const whose = step === run.steps[n] ? '' : ` <span class="dim">· ${escape(step.thread || 'the server')} is here meanwhile</span>`;
   return `<div class="path">${names.reverse().join('<span class="dim"> › </span>')} <span class="dim">${escape(file)}</span>${whose}</div><pre>${shown.join('')}</pre>`;
 }
 
 // --- the kernel -----------------------------------------------------------------------------------------------------
 
-function buffer(run, name, path, part, label, before, now) {
-  const amount = now.conns[name][path][part];
-  const width = amount === 0 ? 0 : Math.max(1, Math.round(100 * amount / run.most[name + path + part]));
-  const full = part === 1 && now.conns[name][path][0] > 0 ? ' · full' : '';
-  const old = before.conns[name] ? before.conns[name][path][part] : 0;
-  return `<div class="buffer ${name}${mark(old !== amount)}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${label}${full}</small></span></div>`;
+/// The two buffers of one direction. A bar is as long as the buffer is full, compared with its fullest moment.
+function buffers(run, n, name, path, title, labels) {
+  const split = state(run, n).conns[name][path];
+  const inferred = split[0] > 0 && !run.steps[n].checked ? ' <i class="inferred" title="How many bytes there are in the two buffers together follows from the calls. How they are split was read from the kernel at the next checkpoint.">split inferred</i>' : '';
+  const bars = split.map((amount, side) => {
+    const most = Math.max(1, ...run.steps.map((step) => step.state.conns[name]?.[path][side] ?? 0));
+    const width = amount === 0 ? 0 : Math.max(1, Math.round(100 * amount / most));
+    const full = side === 1 && split[0] > 0 ? ' · full' : '';
+    return `<div class="buffer ${name}" data-key="${name} ${path} ${side}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${labels[side]}${full}</small></span></div>`;
+  });
+  return `<div class="dim">${title}${inferred}</div><div class="pair">${bars.join('<b>→</b>')}</div>`;
 }
 
-function connection(run, n, name, before, now) {
-  const conn = now.conns[name];
-  const client = now.clients[name];
-  const inProgram = conn.hand > 0 ? commas(conn.hand) + (conn.unsent ? ' unsent' : ' read, not answered') : '0';
-  const guess = (split) => (split[0] > 0 && !run.steps[n].checked ? ' <i class="inferred" title="How many bytes there are in the two buffers together follows from the calls. How they are split was read from the kernel at the next checkpoint.">split inferred</i>' : '');
-  const owner = conn.owner ? row('owner of ' + name, chips([escape(conn.owner)], changed(before, now, 'conns', name, 'owner')), 'From the calls. Only whether it is armed is in a file of the kernel.') : '';
-  return `<div class="conn"><div>${clientTag(name)} <span class="dim">to the server</span>${guess(conn.upSplit)}</div>
-<div class="pair">${buffer(run, name, 'upSplit', 0, `${name}'s send buffer`, before, now)}<b>→</b>${buffer(run, name, 'upSplit', 1, 'server’s receive buffer', before, now)}</div>
-<div class="dim">back to ${name}${guess(conn.downSplit)}</div>
-<div class="pair">${buffer(run, name, 'downSplit', 0, 'server’s send buffer', before, now)}<b>→</b>${buffer(run, name, 'downSplit', 1, `${name}'s receive buffer`, before, now)}</div>
-${row('in the program', `<span class="chip${mark(changed(before, now, 'conns', name, 'hand'))}">${inProgram}</span>`, 'From what read and write returned.')}${owner}
-${client && client.sent > 0 ? `<p class="sum dim">sent ${commas(client.sent)} = in buffers ${commas(conn.up + conn.down)} + in the program ${commas(conn.hand)} + received ${commas(client.got)}</p>` : ''}</div>`;
+function connection(run, n, name) {
+  const now = state(run, n);
+  const [conn, { sent, got }] = [now.conns[name], now.clients[name]];
+  const inProgram = commas(conn.hand) + (conn.hand === 0 ? '' : conn.unsent ? ' unsent' : ' read, not answered');
+  const sum = `<p class="sum dim">sent ${commas(sent)} = in buffers ${commas(conn.up + conn.down)} + in the program ${commas(conn.hand)} + received ${commas(got)}</p>`;
+  return `<div class="conn">${buffers(run, n, name, 'upSplit', clientTag(name) + ' to the server', [`${name}'s send buffer`, 'server’s receive buffer'])}
+${buffers(run, n, name, 'downSplit', 'back to ' + name, ['server’s send buffer', `${name}'s receive buffer`])}
+${row(`bytes of ${name} in the program`, [inProgram], 'From what read and write returned.')}
+${conn.owner ? row(`owner of ${name}`, [escape(conn.owner)], 'From the calls. Only whether it is armed is in a file of the kernel.') : ''}${sent > 0 ? sum : ''}</div>`;
 }
 
-function kernel(run, n, before, now) {
-  let html = row('listen queue', now.queue.length > 0 ? chips(now.queue.map(clientTag), changed(before, now, 'queue')) : `<span class="chip empty${mark(changed(before, now, 'queue'))}">empty</span>`);
-  const shown = (list) => list.map((one) => `${one.fd} ${clientTag(one.name)} ${escape(one.events)}${one.armed === false ? ' · disarmed' : ''}`);
-  const returned = (wait) => (wait.waits ? '<span class="chip">not yet: it sleeps</span>' : chips(shown(wait.returned), changed(before.select || before.epoll, wait, 'returned')));
-  if (now.select) html += row('select asks', chips(shown(now.select.list), changed(before, now, 'select', 'list'))) + row('select returned', returned(now.select));
-  if (now.epoll) {
-    const list = Object.entries(now.epoll.list);
-    html += row('epoll’s interest list', list.length === 0 ? chips([], false) : list.map(([fd, one]) => chips(shown([one]), changed(before, now, 'epoll', 'list', fd))).join(' '));
-    html += row('epoll_wait returned', returned(now.epoll));
-    const ready = list.filter(([, one]) => one.armed && isReady(now, one)).map(([fd, one]) => `${fd} ${clientTag(one.name)}`);
-    html += row('ready now', chips(ready, false), 'From the buffers. The kernel shows its ready list in no file.');
-  }
-  return html + Object.keys(now.conns).map((name) => connection(run, n, name, before, now)).join('');
-}
-
-/// What epoll would report for it. Of room to write, only that the buffer is empty is certain.
-function isReady(now, one) {
-  if (one.name === 'listener') return now.queue.length > 0;
-  const conn = now.conns[one.name];
-  if (!conn) return false;
-  return (one.events.includes('IN') && (conn.upSplit[1] > 0 || conn.upEnd)) || (one.events.includes('OUT') && conn.downSplit[0] === 0);
+function kernel(run, n) {
+  const { queue, select, epoll, conns } = state(run, n);
+  const shown = (list) => Object.values(list).map((one) => `${one.fd} ${clientTag(one.name)} ${escape(one.events)}${one.armed === false ? ' · disarmed' : ''}`);
+  const returned = (wait) => (wait.waits ? ['not yet: it sleeps'] : shown(wait.returned));
+  return row('listen queue', queue.map(clientTag))
+    + (select ? row('select asks', shown(select.list)) + row('select returned', returned(select)) : '')
+    + (epoll ? row('epoll’s interest list', shown(epoll.list)) + row('epoll_wait returned', returned(epoll))
+      + row('ready now', Object.values(epoll.list).filter((one) => isReady(state(run, n), one)).map((one) => `${one.fd} ${clientTag(one.name)}`), 'From the buffers. The kernel shows its ready list in no file.') : '')
+    + Object.keys(conns).map((name) => connection(run, n, name)).join('');
 }
 
 // --- the program and the clients ------------------------------------------------------------------------------------
 
-/// The function and line that the thread is in: those of its last step.
-function place(run, n, id) {
-  for (let i = n; i >= 0; --i) {
-    const step = run.steps[i];
-    if (step.who === id && step.frames.length > 0) return escape(`at ${step.frames[0][0]}, line ${step.frames[0][2]}`);
-  }
-  return '';
+/// What a thread does, and the function and line that it is in: those of its last step.
+function thread(run, n, id) {
+  const { name, call, waits } = state(run, n).threads[id];
+  const step = run.steps.slice(0, n + 1).findLast(({ who, frames }) => who === id && frames.length > 0);
+  const sleeps = { clock_nanosleep: 'sleeps: <b>a slow request</b>', futex: 'sleeps <b>until it is woken</b>' };
+  const runs = run.steps[n].who === id ? '<b>runs</b>' : 'runs on, or is about to';
+  const does = waits ? sleeps[call] || `sleeps in <b>${escape(call)}</b>` : runs;
+  const place = step && !(waits && call === 'futex') ? `at ${escape(step.frames[0][0])}, line ${step.frames[0][2]}` : '';
+  return `<div class="row" data-key="thread ${id}"><span class="name">${waits ? '☾' : '▶'} ${escape(name)}</span> ${does} <span class="dim">${place}</span></div>`;
 }
 
-function thread(run, n, id, before, now) {
-  const one = now.threads[id];
-  const acts = run.steps[n].who === id;
-  const nicer = { clock_nanosleep: 'sleeps: <b>a slow request</b>', futex: 'sleeps <b>until it is woken</b>' };
-  const does = one.waits ? nicer[one.call] || `sleeps in <b>${escape(one.call)}</b>` : acts ? `<b>runs</b>` : 'runs on, or is about to';
-  return `<div class="row${mark(acts || changed(before, now, 'threads', id))}"><span class="name">${one.waits ? '☾' : '▶'} ${escape(one.name)}</span> ${does} <span class="dim">${one.waits && one.call === 'futex' ? '' : place(run, n, id)}</span></div>`;
+function program(run, n) {
+  const { threads, procs, queues } = state(run, n);
+  const descriptors = ({ name, fds, ended }) => {
+    const open = Object.entries(fds).map(([fd, what]) => `<b>${fd}</b> ${clientTag(what)}`);
+    return row(`file descriptors of ${name}`, ended ? ['zombie: it has none'] : ['<b>0 1 2</b> terminal', ...open]);
+  };
+  const queue = ([which, names]) => row(which + ' queue', names.map(clientTag), 'From what epoll_wait returned and what the workers did.');
+  return [...Object.keys(threads).map((id) => thread(run, n, id)), ...Object.values(procs).map(descriptors), ...Object.entries(queues || {}).map(queue)].join('');
 }
 
-function program(run, n, before, now) {
-  let html = Object.keys(now.threads).map((id) => thread(run, n, id, before, now)).join('');
-  for (const [pid, process] of Object.entries(now.procs)) {
-    const cells = Object.entries(process.fds).map(([fd, what]) => `<span class="fd${mark(changed(before, now, 'procs', pid, 'fds', fd))}"><b>${fd}</b> ${clientTag(what)}</span>`);
-    html += row(`file descriptors of ${escape(process.name)}`, process.ended ? '<span class="chip">zombie: it has none</span>' : `<span class="fd"><b>0 1 2</b> terminal</span>${cells.join('')}`);
-  }
-  if (now.queues) {
-    for (const which of ['read', 'write']) html += row(which + ' queue', chips(now.queues[which].map(clientTag), changed(before, now, 'queues', which)), 'From what epoll_wait returned and what the workers did.');
-  }
-  return html;
-}
-
-function clients(run, n, before, now) {
-  const names = Object.keys(now.clients);
-  if (names.length === 0) return '<p class="dim">Nobody is here yet.</p>';
-  return names.map((name) => {
-    const client = now.clients[name];
+function clients(run, n) {
+  const now = state(run, n);
+  const all = Object.entries(now.clients).map(([name, { doing, sent, got }]) => {
     const waiting = waits(now, name) ? `<p class="waits">waits for the server since step ${waitsSince(run, n, name) + 1}</p>` : '';
-    const unread = now.conns[name] && now.conns[name].downSplit[1] > 0 ? `<p>has not read ${commas(now.conns[name].downSplit[1])} bytes that are there</p>` : '';
-    return `<div class="client ${name}${mark(changed(before, now, 'clients', name))}"><p>${clientTag(name)} ${escape(client.doing)}</p><p class="dim">sent ${commas(client.sent)}, got back ${commas(client.got)}</p>${unread}${waiting}</div>`;
-  }).join('');
+    const there = now.conns[name]?.downSplit[1] > 0 ? `<p>has not read ${commas(now.conns[name].downSplit[1])} bytes that are there</p>` : '';
+    return `<div class="client ${name}" data-key="client ${name}"><p>${clientTag(name)} ${escape(doing)}</p><p class="dim">sent ${commas(sent)}, got back ${commas(got)}</p>${there}${waiting}</div>`;
+  });
+  return all.join('') || '<p class="dim">Nobody is here yet.</p>';
 }
 
 // --- the time line ----------------------------------------------------------------------------------------------------
 
+/// A grid with a column for each step, and a row for each client and thread. Each cell is a link to its step.
 function timeline(run, n) {
-  const count = run.steps.length;
-  const states = run.steps.map((_, i) => state(run, i));
-  const ids = [...new Set(states.flatMap((now) => Object.keys(now.threads)))];
-  const nameOf = (id) => states.map((now) => now.threads[id]).find(Boolean).name;
-  const names = [...new Set(states.flatMap((now) => Object.keys(now.clients)))];
-  const left = 112, width = 1200, unit = (width - left) / count, high = 20;
-  const bar = (i, lane, kinds, title) => `<rect class="${kinds}" x="${left + i * unit}" y="${22 + lane * high}" width="${unit + 0.3}" height="13"><title>${escape(title)}</title></rect>`;
-  const height = 28 + high * (names.length + ids.length);
-  let svg = '';
-  run.steps.forEach(({ part }, i) => {
-    if (i > 0 && run.steps[i - 1].part === part) return;
-    const x = left + i * unit;
-    const room = run.steps.filter((other) => other.part === part).length * unit;
-    svg += `<path class="part" d="M${x} 2V${height - 2}"/><text class="parts" x="${x + 4}" y="13">${escape(room > 6.5 * part.length ? part : '…')}</text>`;
+  const cell = (i, line, kinds, title) => `<a class="${kinds}" style="grid-area:${line}/${i + 2}" href="#${1 + pairs.findIndex((pair) => pair[runs.indexOf(run)] >= i)}" tabindex="-1" title="${escape(title)}"></a>`;
+  const names = (of) => [...new Set(run.steps.flatMap((step) => Object.keys(step.state[of])))];
+  const client = (name) => [name, (now) => now.conns[name]?.open && (waits(now, name) ? ['wait', 'waits'] : [name, 'is connected'])];
+  const thread = (id) => {
+    const inIt = ({ threads: { [id]: one } }) => one && (one.waits ? ['sleep', 'sleeps in ' + one.call] : [one.about || 'busy', 'runs']);
+    return [run.steps.find((step) => step.state.threads[id]).state.threads[id].name, inIt];
+  };
+  const lanes = [...names('clients').map((name) => [name, ...client(name)]), ...names('threads').map((id) => [id, ...thread(id)])];
+  const parts = run.steps.map(({ part }, i) => {
+    const count = run.steps.filter((other) => other.part === part).length;
+    return run.steps[i - 1]?.part === part ? '' : `<span class="part" style="grid-area:1/${i + 2}/${lanes.length + 2}/span ${count}">${escape(part)}</span>`;
   });
-  [...names, ...ids].forEach((id, lane) => {
-    svg += `<text x="0" y="${33 + lane * high}">${escape(lane < names.length ? id : nameOf(id))}</text>`;
-    states.forEach((now, i) => {
-      if (lane < names.length) {
-        if (!now.conns[id] || !now.conns[id].open) return;
-        svg += bar(i, lane, waits(now, id) ? 'wait' : id, waits(now, id) ? 'waits' : 'is connected');
-      } else if (now.threads[id]) {
-        const one = now.threads[id];
-        svg += bar(i, lane, one.waits ? 'sleep' : one.about || 'run', one.waits ? 'sleeps in ' + one.call : 'runs');
-      }
-      if (run.steps[i].who === id) svg += `<circle cx="${left + (i + 0.5) * unit}" cy="${28.5 + lane * high}" r="2.5"/>`;
-    });
-  });
-  const x = left + (n + 0.5) * unit;
-  return `<svg class="time" data-left="${left / width}" viewBox="0 0 ${width} ${height}" role="img" aria-label="step ${n + 1} of ${count}">${svg}<path class="cursor" d="M${x} 0V${height}"/></svg>`;
+  const cells = lanes.map(([id, name, inIt], lane) => `<span class="lane" style="grid-area:${lane + 2}/1">${escape(name)}</span>` + run.steps.map((step, i) => {
+    const [kinds, title] = inIt(step.state) || ['', ''];
+    return cell(i, lane + 2, kinds + (step.who === id ? ' acts' : ''), title);
+  }).join(''));
+  return `<div class="time" style="grid-template-columns:auto repeat(${run.steps.length},minmax(0,1fr))">${parts.join('')}${cells.join('')}<i style="grid-area:1/${n + 2}/${lanes.length + 2}"></i></div>`;
 }
 
 // --- the page -------------------------------------------------------------------------------------------------------
 
 function sentence(run, n) {
-  const step = run.steps[n];
-  const who = step.thread && Object.keys(state(run, n).threads).length > 1 ? `<span class="who">${escape(step.thread)}</span> ` : '';
-  const ids = step.ids.split(', ').filter(Boolean).map((id) => `<details class="id"><summary>${id}</summary>${escape(run.statements[id] || '')}</details>`);
-  const checked = step.checked ? ' <span class="checked" title="The queue, the buffers, the file descriptors and the interest list were read from the kernel here, and they are as shown.">✓ the kernel says the same</span>' : '';
-  return `${view.verdict}${who}<code>${escape(step.title)}</code><br>${escape(step.text)} ${ids.join(' ')}${checked}`;
+  const { thread, title, text, ids, checked } = run.steps[n];
+  const who = thread && Object.keys(state(run, n).threads).length > 1 ? `<span class="who">${escape(thread)}</span> ` : '';
+  const details = ids.split(', ').filter(Boolean).map((id) => `<details class="id"><summary>${id}</summary>${escape(run.statements[id] || '')}</details>`);
+  const confirmed = checked ? ' <span class="checked" title="The queue, the buffers, the file descriptors and the interest list were read from the kernel here, and they are as shown.">✓ the kernel says the same</span>' : '';
+  return `${view.verdict}${who}<code>${escape(title)}</code><br>${escape(text)} ${details.join(' ')}${confirmed}`;
 }
 
 function ask(question) {
-  const choices = question.choices.map((choice, i) => `<button class="choice" data-choice="${i}"><kbd>${i + 1}</kbd> ${escape(choice)}</button>`);
+  const choices = question.choices.map((choice, i) => `<button class="choice" data-do="choose ${i + 1}"><kbd>${i + 1}</kbd> ${escape(choice)}</button>`);
   return `<b>What comes next?</b> ${escape(question.ask)}<div class="choices">${choices.join('')}</div>`;
 }
 
-function panels(run, n) {
-  const now = state(run, n);
-  const before = n > 0 ? state(run, n - 1) : { conns: {}, clients: {}, threads: {}, procs: {}, queue: [] };
-  return `<div class="cols"><section><h2>the code that runs</h2>${code(run, n)}</section>
-<section><h2>the kernel</h2>${kernel(run, n, before, now)}</section>
-<section><h2>the program</h2>${program(run, n, before, now)}<h2>the clients</h2>${clients(run, n, before, now)}</section></div>
+const panels = (run, n) => `<div class="cols"><section><h2>the code that runs</h2>${code(run, n)}</section>
+<section><h2>the kernel</h2>${kernel(run, n)}</section>
+<section><h2>the program</h2>${program(run, n)}<h2>the clients</h2>${clients(run, n)}</section></div>
 <section>${timeline(run, n)}</section>`;
-}
 
 function nav() {
-  const names = Object.keys(state(runs[0], runs[0].steps.length - 1).clients);
-  const per = names.map((name) => `<button data-client="${name}" title="the next change for ${name}">next for ${clientTag(name)}</button>`);
-  return `<nav><button data-go="-1" title="left arrow">◀ back</button><button class="main" data-go="1" title="right arrow">next ▶</button><button data-play="1" title="space">${view.timer ? '❚❚ stop' : 'play'}</button>
-<button data-part="-1" title="page up">⇤ part</button><button data-part="1" title="page down">part ⇥</button>${per.join('')}
-${runs.length > 1 ? '' : `<label><input type="checkbox" id="predict"${view.predict ? ' checked' : ''}> predict</label>`}<span class="dim keys">keys: ← → space, PgUp PgDn, A B C, P, 1–5</span></nav>`;
+  const button = (command, keys, says) => `<button data-do="${command}" title="${keys}">${says}</button>`;
+  return `<nav>${button('step -1', 'left arrow', '◀ back')}${button('step 1', 'right arrow', 'next ▶')}${button('play', 'space', view.timer ? '❚❚ stop' : 'play')}
+${button('part -1', 'page up', '⇤ part')}${button('part 1', 'page down', 'part ⇥')}${clientNames.map((name) => button('client ' + name, 'the next change for ' + name, 'next for ' + clientTag(name))).join('')}
+${runs.length > 1 ? '' : `<label><input type="checkbox" data-do="predict"${view.predict ? ' checked' : ''}> predict</label>`}<span class="dim keys">keys: ← → space, PgUp PgDn, A B C, P, 1–5</span></nav>`;
+}
+
+/// Marks what is not as it was one step before.
+function markNew(shown, before) {
+  for (const part of shown.querySelectorAll('[data-key]')) {
+    const old = before.querySelector(`[data-key="${part.dataset.key}"]`);
+    const chips = [...(old?.querySelectorAll('.chip') || [])].map((chip) => chip.textContent);
+    part.classList.toggle('new', part.textContent !== old?.textContent);
+    for (const chip of part.querySelectorAll('.chip')) chip.classList.toggle('new', !chips.includes(chip.textContent));
+  }
 }
 
 function draw() {
@@ -203,96 +171,73 @@ function draw() {
   const titles = many ? data.titles : [runs[0].chapter];
   const order = runs[0].chapter.startsWith('06') ? ' · the order of the threads is one of several possible ones' : '';
   const views = runs.map((run, side) => `<div class="run">${many ? `<h1>${escape(titles[side])}</h1>` : ''}<div class="says" aria-live="polite">${view.asking ? ask(view.asking) : sentence(run, shown[side])}</div>${panels(run, shown[side])}</div>`);
-  const step = runs[0].steps[shown[0]];
-  document.getElementById('main').innerHTML = `<header><h1>${escape(many ? data.name : titles[0])}</h1><span>${escape(step.part)}${order}</span><span class="count">step ${view.at + 1} of ${pairs.length}${many && view.at === start ? ' · here the two part' : ''}${start < 0 ? ' · in this scene both do the same' : ''}</span></header>
+  document.getElementById('main').innerHTML = `<header><h1>${escape(data.name)}</h1><span>${escape(runs[0].steps[shown[0]].part)}${order}</span><span class="count">step ${view.at + 1} of ${pairs.length}${many && view.at === start ? ' · here the two part' : ''}${start < 0 ? ' · in this scene both do the same' : ''}</span></header>
 <div class="runs${many ? ' two' : ''}">${views.join('')}</div>${nav()}`;
-  document.title = `${many ? data.name : titles[0]}, step ${view.at + 1}`;
+  document.querySelectorAll('.runs > .run').forEach((element, side) => {
+    const before = document.createElement('div');
+    before.innerHTML = panels(runs[side], Math.max(shown[side] - 1, 0));
+    markNew(element, before);
+  });
+  document.title = `${data.name}, step ${view.at + 1}`;
 }
+
+// --- what the reader does -------------------------------------------------------------------------------------------
 
 function go(to, force) {
   const at = Math.min(Math.max(to, 0), pairs.length - 1);
   const question = runs.length === 1 && runs[0].steps[at].question;
-  view.verdict = '';
-  view.frame = -1;
-  view.asking = !force && view.predict && at === view.at + 1 && question ? question : null;
-  if (!view.asking) view.at = at;
+  const asks = !force && view.predict && at === view.at + 1 && question;
+  Object.assign(view, { at: asks ? view.at : at, asking: asks ? question : null, verdict: '', frame: 0 });
   history.replaceState(null, '', '#' + (view.at + 1));
   draw();
 }
 
-function choose(number) {
-  const question = view.asking;
-  if (!question || number >= question.choices.length) return;
-  const right = question.choices[number] === question.right;
-  go(view.at + 1, true);
-  view.verdict = `<div class="verdict ${right ? 'right' : 'wrong'}">${right ? '✓ Right.' : `✗ You said: ${escape(question.choices[number])}. It is: ${escape(question.right)}.`} ${escape(question.why)}</div>`;
-  draw();
+const commands = {
+  step: (by) => go(view.at + Number(by)),
+  to: (at) => go(Number(at), true),
+  frame(number) { view.frame = Number(number); draw(); },
+  client: (name) => go(pairs.findIndex(([step]) => step === nextFor(runs[0], pairs[view.at][0], name)), true),
+  part(by) {
+    const partAt = (i) => runs[0].steps[pairs[i]?.[0]]?.part;
+    let at = view.at;
+    while (partAt(at) === partAt(view.at)) at += Number(by);
+    go(at, true);
+  },
+  play() {
+    clearInterval(view.timer);
+    view.timer = view.timer ? null : setInterval(() => (view.at + 1 < pairs.length && !view.asking ? go(view.at + 1) : commands.play()), 2500);
+    draw();
+  },
+  predict() {
+    Object.assign(view, { predict: !view.predict, asking: null });
+    draw();
+  },
+  choose(number) {
+    const { choices, right, why } = view.asking || { choices: [] };
+    const said = choices[number - 1];
+    if (!said) return;
+    go(view.at + 1, true);
+    const verdict = said === right ? '✓ Right.' : `✗ You said: ${escape(said)}. It is: ${escape(right)}.`;
+    view.verdict = `<div class="verdict ${said === right ? 'right' : 'wrong'}">${verdict} ${escape(why)}</div>`;
+    draw();
+  },
+};
+
+const keys = { ArrowRight: 'step 1', ArrowLeft: 'step -1', ' ': 'play', PageDown: 'part 1', PageUp: 'part -1', Home: 'to 0', End: 'to ' + pairs.length, P: 'predict' };
+for (const name of clientNames) keys[name] = 'client ' + name;
+for (let number = 1; number <= 9; ++number) keys[number] = 'choose ' + number;
+
+function obey(event, command) {
+  if (!command) return;
+  const [what, word] = command.split(' ');
+  commands[what](word);
+  event.preventDefault();
 }
-
-function part(by) {
-  const partAt = (i) => runs[0].steps[pairs[i][0]].part;
-  let at = view.at;
-  while (at + by >= 0 && at + by < pairs.length && partAt(at + by) === partAt(view.at)) at += by;
-  go(at + by, true);
-}
-
-function client(name) {
-  const next = nextFor(runs[0], pairs[view.at][0], name);
-  go(pairs.findIndex(([step]) => step === next), true);
-}
-
-function play() {
-  clearInterval(view.timer);
-  view.timer = view.timer ? null : setInterval(() => (view.at + 1 < pairs.length && !view.asking ? go(view.at + 1) : play()), 2500);
-  draw();
-}
-
-function predict() {
-  view.predict = !view.predict;
-  view.asking = null;
-  draw();
-}
-
-document.addEventListener('click', (event) => {
-  const of = event.target.closest('[data-go],[data-part],[data-client],[data-play],[data-choice],[data-frame],svg.time');
-  if (!of) return;
-  const { go: by, part: byPart, client: name, choice, frame } = of.dataset;
-  if (by) go(view.at + Number(by));
-  else if (byPart) part(Number(byPart));
-  else if (name) client(name);
-  else if (choice) choose(Number(choice));
-  else if (of.dataset.play) play();
-  else if (frame) { view.frame = Number(frame); draw(); }
-  else scrub(of, event.clientX);
-});
-
-/// To the step at this place of the time line.
-function scrub(svg, x) {
-  const box = svg.getBoundingClientRect();
-  const left = box.width * Number(svg.dataset.left);
-  const side = [...document.querySelectorAll('svg.time')].indexOf(svg);
-  const step = Math.floor((x - box.left - left) / (box.width - left) * runs[side].steps.length);
-  if (step >= 0) go(pairs.findIndex((pair) => pair[side] >= step), true);
-}
-
-document.addEventListener('change', (event) => { if (event.target.id === 'predict') predict(); });
+document.addEventListener('click', (event) => obey(event, event.target.closest('[data-do]')?.dataset.do));
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  const keys = { ArrowRight: () => go(view.at + 1), ArrowLeft: () => go(view.at - 1, true), ' ': play, PageDown: () => part(1), PageUp: () => part(-1), Home: () => go(0, true), End: () => go(pairs.length - 1, true), p: predict, P: predict };
-  const name = event.key.toUpperCase();
-  if (keys[event.key]) keys[event.key]();
-  else if (/^[1-9]$/.test(event.key)) choose(Number(event.key) - 1);
-  else if (state(runs[0], runs[0].steps.length - 1).clients[name]) client(name);
-  else return;
-  event.preventDefault();
+  obey(event, keys[event.key.length === 1 ? event.key.toUpperCase() : event.key]);
 });
-window.addEventListener('hashchange', () => go(Number(location.hash.slice(1)) - 1, true));
-
-// How full each buffer ever is: so the bars of one buffer can be compared from step to step.
-for (const run of runs) {
-  run.most = {};
-  for (const [name, conn] of run.steps.flatMap((_, i) => Object.entries(state(run, i).conns))) {
-    for (const path of ['upSplit', 'downSplit']) conn[path].forEach((amount, side) => { run.most[name + path + side] = Math.max(run.most[name + path + side] || 1, amount); });
-  }
-}
-go(location.hash ? Number(location.hash.slice(1)) - 1 : view.at, true);
+const fromLink = () => go(Number(location.hash.slice(1)) - 1, true);
+window.addEventListener('hashchange', fromLink);
+if (location.hash) fromLink(); else go(view.at, true);

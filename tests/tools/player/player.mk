@@ -2,11 +2,11 @@
 
 PLAYER   := $(BUILD)/tests/tools/player/player
 TEST_PROGRAMS += $(PLAYER)
-$(PLAYER): $(patsubst %,$(BUILD)/tests/tools/player/%.o,main model words scene stacks) $(BUILD)/tests/tools/trace/resolve.o $(SUPPORT)
-$(patsubst %,$(BUILD)/tests/tools/player/%.o,main model words): | need-player
+$(PLAYER): $(patsubst %,$(BUILD)/tests/tools/player/%.o,main scene) $(patsubst %,$(BUILD)/tests/tools/trace/%.o,resolve traced_server) $(SUPPORT)
+$(BUILD)/tests/tools/player/main.o: | need-player
 .PHONY: player need-player
-need-player:
-	@tests/need.sh 'strace?' binutils nlohmann-json3-dev
+need-player: # make test can do without Node.js
+	@tests/need.sh 'strace?' 'nodejs$(if $(filter player%,$(MAKECMDGOALS)),,?)' binutils nlohmann-json3-dev
 
 ## make player CHAPTER=05
 ##                       write a page on which you step through a recorded scene

@@ -6,13 +6,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <thread>
 
 #include "common/listener.h"
-#include "tests/support/idle.h"
 #include "tests/support/sockets.h"
-#include "tests/support/straced.h"
+#include "tests/tools/trace/traced_server.h"
 
 namespace {
 
@@ -30,17 +28,6 @@ constexpr std::size_t too_much_at_once = 60000; // for one write; a second one h
 /// rests comes there soon.
 constexpr std::size_t too_often = 600;
 
-/// A moment of the scene was over before it was seen, as can happen on a busy machine.
-struct Missed : Failed {
-    using Failed::Failed;
-};
-
-Seconds now() {
-    timespec time{};
-    clock_gettime(CLOCK_REALTIME, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
 std::size_t switches_of(pid_t root) {
     std::size_t sum = 0;
     for (const Task& task : tasks(root)) sum += task.switches;
@@ -55,7 +42,7 @@ class Player {
     }
 
     Tape play() {
-        play({0, Do::watches}, "start");
+        play({"", Do::watches}, "start");
         for (const Part& part : scene_.parts) {
             for (const Action& action : part.actions) {
                 play(action, part.name);
@@ -66,15 +53,15 @@ class Player {
         std::vector<TraceEvent> events = read_strace(traced_.finish());
         const auto is_socket = [](const TraceEvent& event) { return event.is("socket"); };
         events.erase(events.begin(), std::find_if(events.begin(), events.end(), is_socket));
-        tape_.stacks = stacks_of(events, program_);
-        tape_.events = std::move(events);
+        tape_.calls = resolve(events, names_);
         return std::move(tape_);
     }
 
   private:
     static std::vector<std::string> options() {
         std::vector<std::string> words{"-ttt", "-T", "-s", "16", "-e", traced_calls};
-        if (strace_has_stacks()) words.emplace_back("-k");
+        const std::string abilities = Process({{"strace", "-V"}}).outcome().out;
+        if (abilities.find("stack-trace=") != std::string::npos) words.emplace_back("-k");
         return words;
     }
 
@@ -85,32 +72,31 @@ class Player {
     }
 
     void act(Segment& segment);
-    void connect(char name);
-    [[nodiscard]] bool more_to_read() const;
+    void connect(const std::string& name);
+    /// Whether the client that has just read will get more, as far as it is in the buffers already.
+    [[nodiscard]] bool more_to_read() const {
+        const Segment& last = tape_.segments.back();
+        const auto buffers = last.after.buffers.find(last.action.client);
+        return last.done > 0 && buffers != last.after.buffers.end() && buffers->second.to_client[1] > 0;
+    }
     Reading read() const;
     void settle(Segment& segment);
 
     const Scene& scene_;
     std::string program_;
     Straced traced_;
-    std::map<char, Client> clients_;
+    std::map<std::string, Client> clients_;
+    std::map<std::uint16_t, char> names_; // of the clients, by their ports
     Tape tape_;
 };
 
 /// The first client of a scene with a part about not reading has small buffers.
-void Player::connect(char name) {
-    const bool difficult = name == 'A' && program_.find("01-") == std::string::npos;
+void Player::connect(const std::string& name) {
+    const bool difficult = name == "A" && program_.find("01-") == std::string::npos;
     Client client(traced_.endpoint(milliseconds(5000)), difficult ? small_buffer : 0, difficult ? small_segment : 0);
     if (difficult) set_option(client.fd(), SOL_SOCKET, SO_SNDBUF, send_room, "SO_SNDBUF");
-    tape_.clients[port_of(client.address())] = name;
+    names_[port_of(client.address())] = name[0];
     clients_.emplace(name, std::move(client));
-}
-
-/// Whether the client that has just read will get more, as far as it is in the buffers already.
-bool Player::more_to_read() const {
-    const Segment& last = tape_.segments.back();
-    const auto buffers = last.after.buffers.find(last.action.client);
-    return last.done > 0 && buffers != last.after.buffers.end() && buffers->second.to_client[1] > 0;
 }
 
 void Player::act(Segment& segment) {
@@ -146,11 +132,11 @@ Reading Player::read() const {
         if (ours.local_port == port && ours.state == listening) reading.queue = ours.receive_queue;
     }
     for (const auto& [client, ends] : connections_of(port, sockets)) {
-        const auto name = tape_.clients.find(client.second);
-        if (name == tape_.clients.end() || !clients_.contains(name->second)) continue;
-        if (ends.server.state == 0 || ends.client.state == 0) continue;
-        reading.buffers[name->second] = {{ends.client.send_queue, ends.server.receive_queue},
-                                         {ends.server.send_queue, ends.client.receive_queue}};
+        const auto found = names_.find(client.second);
+        const std::string name(1, found == names_.end() ? '?' : found->second);
+        if (!clients_.contains(name) || ends.server.state == 0 || ends.client.state == 0) continue;
+        reading.buffers[name] = {{ends.client.send_queue, ends.server.receive_queue},
+                                 {ends.server.send_queue, ends.client.receive_queue}};
     }
     for (const pid_t pid : process_tree(traced_.pid())) {
         if (!has_ended(pid)) reading.descriptors[pid] = descriptors_of(pid);
@@ -179,7 +165,7 @@ void Player::settle(Segment& segment) {
     segment.after = std::move(last);
     segment.after.rests = Clock::now() - since > milliseconds(250);
     if (thinking > 0 && segment.after.rests && tasks_in(traced_.pid(), SYS_clock_nanosleep) != thinking) {
-        throw Missed{"let the server think", "that it is seen to think", "the answer already"};
+        throw Missed{"the answer came before the server was seen to think"};
     }
 }
 
@@ -189,31 +175,31 @@ Scene scene_of(const std::string& chapter) {
     using enum Do;
     if (chapter.starts_with("01")) {
         return {{},
-                {{"A is served", {{'A', connects}, {'A', sends, 6}, {'A', reads}}},
-                 {"A says nothing", {{'B', connects}, {'B', sends, 6}, {'C', connects}}},
-                 {"A leaves", {{'A', leaves}, {'B', reads}}},
-                 {"B leaves, then C", {{'B', leaves}, {'C', leaves}}}}};
+                {{"A is served", {{"A", connects}, {"A", sends, 6}, {"A", reads}}},
+                 {"A says nothing", {{"B", connects}, {"B", sends, 6}, {"C", connects}}},
+                 {"A leaves", {{"A", leaves}, {"B", reads}}},
+                 {"B leaves, then C", {{"B", leaves}, {"C", leaves}}}}};
     }
     if (chapter.starts_with("02")) {
         return {{},
-                {{"A gets a process", {{'A', connects}, {'A', sends, 6}, {'A', reads}}},
-                 {"B need not wait for A", {{'B', connects}, {'B', sends, 6}, {'B', reads}}},
-                 {"both leave", {{'A', leaves}, {'B', leaves}}}}};
+                {{"A gets a process", {{"A", connects}, {"A", sends, 6}, {"A", reads}}},
+                 {"B need not wait for A", {{"B", connects}, {"B", sends, 6}, {"B", reads}}},
+                 {"both leave", {{"A", leaves}, {"B", leaves}}}}};
     }
     if (chapter.starts_with("06")) {
         return {
             {"--think", "2500", "--read-workers", "2", "--write-workers", "1"},
-            {{"two clients", {{'A', connects}, {'B', connects}}},
-             {"two slow requests", {{'A', sends, 6, 1}, {'B', sends, 6, 2}, {0, watches}, {'A', reads}, {'B', reads}}},
-             {"too much for one write", {{'A', sends, too_much_at_once, 1}, {0, watches}}},
-             {"A reads at last", {{'A', reads, too_much_at_once}}},
-             {"A leaves", {{'A', leaves}}}}};
+            {{"two clients", {{"A", connects}, {"B", connects}}},
+             {"two slow requests", {{"A", sends, 6, 1}, {"B", sends, 6, 2}, {"", watches}, {"A", reads}, {"B", reads}}},
+             {"too much for one write", {{"A", sends, too_much_at_once, 1}, {"", watches}}},
+             {"A reads at last", {{"A", reads, too_much_at_once}}},
+             {"A leaves", {{"A", leaves}}}}};
     }
     return {{},
-            {{"two clients", {{'A', connects}, {'B', connects}, {'B', sends, 6}, {'B', reads}}},
-             {"A does not read", {{'A', sends, much}, {'B', sends, 6}, {'B', reads}}},
-             {"A reads at last", {{'A', reads, much}, {'B', reads}}},
-             {"both leave", {{'A', leaves}, {'B', leaves}}}}};
+            {{"two clients", {{"A", connects}, {"B", connects}, {"B", sends, 6}, {"B", reads}}},
+             {"A does not read", {{"A", sends, much}, {"B", sends, 6}, {"B", reads}}},
+             {"A reads at last", {{"A", reads, much}, {"B", reads}}},
+             {"both leave", {{"A", leaves}, {"B", leaves}}}}};
 }
 
 Tape play(const Scene& scene, const std::string& program) {

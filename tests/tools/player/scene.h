@@ -2,15 +2,13 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/support/proc.h"
 #include "tests/support/strace_reader.h"
-#include "tests/tools/player/stacks.h"
+#include "tests/tools/trace/resolve.h"
 
 enum class Do {
     connects,
@@ -22,7 +20,7 @@ enum class Do {
 
 /// What a client does next. It acts when the server rests, so the clock decides nothing.
 struct Action {
-    char client;
+    std::string client; ///< "A"; empty where nobody acts
     Do what;
     std::size_t bytes = 0;
     std::size_t thinking = 0; ///< so many threads then sleep in --think
@@ -51,7 +49,7 @@ struct Buffers {
 struct Reading {
     bool rests = true; ///< false: the server does not stop making calls, and nothing below is to be trusted
     std::size_t queue = 0;
-    std::map<char, Buffers> buffers; ///< of the clients that have a connection at both ends
+    std::map<std::string, Buffers> buffers; ///< of the clients that have a connection at both ends
     std::map<pid_t, std::map<int, std::string>> descriptors;
     std::vector<Watched> epoll;
     bool operator==(const Reading&) const = default;
@@ -69,10 +67,8 @@ struct Segment {
 };
 
 struct Tape {
-    std::vector<TraceEvent> events; ///< from the server's first socket call on
-    std::vector<Stack> stacks;      ///< of each event; empty without strace -k
-    std::vector<Segment> segments;  ///< the first one is the server's start
-    std::map<std::uint16_t, char> clients;
+    std::vector<Resolved> calls;   ///< from the server's first socket call on; with stacks where strace has -k
+    std::vector<Segment> segments; ///< the first one is the server's start
     pid_t server = 0;
     Seconds stop = 0; ///< what is later belongs to the stop
 };

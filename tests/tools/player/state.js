@@ -4,20 +4,10 @@
 /// The state after step n; the steps are numbered from 0.
 const state = (run, n) => run.steps[n].state;
 
-const copy = (value) => JSON.stringify(value === undefined ? null : value);
-
-/// Whether the part of the state at `path` is another one than before step n.
-function changed(before, now, ...path) {
-  const at = (from) => path.reduce((part, key) => (part === undefined || part === null ? undefined : part[key]), from);
-  return copy(at(before)) !== copy(at(now));
-}
-
 /// The client waits for the server: it has not got back all that it has sent, and nothing is there for it to read.
 function waits(now, name) {
-  const client = now.clients[name];
-  const conn = now.conns[name];
-  if (!client || !conn || !conn.open) return false;
-  return client.sent > client.got && conn.downSplit[1] === 0;
+  const [client, conn] = [now.clients[name], now.conns[name]];
+  return Boolean(conn?.open) && client.sent > client.got && conn.downSplit[1] === 0;
 }
 
 /// Since which step it has waited without a break.
@@ -25,6 +15,15 @@ function waitsSince(run, n, name) {
   let since = n;
   while (since > 0 && waits(state(run, since - 1), name)) --since;
   return since;
+}
+
+/// Whether epoll would report it. Of room to write, only that the buffer is empty is certain.
+function isReady(now, { name, events, armed }) {
+  if (name === 'listener') return now.queue.length > 0;
+  const conn = now.conns[name];
+  if (!conn || !armed) return false;
+  const input = conn.upSplit[1] > 0 || conn.upEnd;
+  return (events.includes('IN') && input) || (events.includes('OUT') && conn.downSplit[0] === 0);
 }
 
 /// What a step does, without process numbers and the sizes of partial writes: so two runs can be compared.
@@ -64,17 +63,15 @@ function firstDifference(one, other) {
     const [mineBy, itsBy] = [Object.fromEntries(mine), Object.fromEntries(its)];
     return pairs.findIndex(([a, b]) => itsBy[mine[a][0]] !== mine[a][1] || mineBy[its[b][0]] !== its[b][1]);
   }
-  const got = (run, n) => copy(Object.values(state(run, n).clients).map((client) => client.got));
+  const got = (run, n) => JSON.stringify(Object.values(state(run, n).clients).map((client) => client.got));
   const isLast = (i) => i + 1 === pairs.length || one.steps[pairs[i + 1][0]].segment !== one.steps[pairs[i][0]].segment;
   return pairs.findIndex(([a, b], i) => isLast(i) && got(one, a) !== got(other, b));
 }
 
 /// The next step after n in which something changes for this client; n when there is none.
 function nextFor(run, n, name) {
-  for (let i = n + 1; i < run.steps.length; ++i) {
-    const [before, now] = [state(run, i - 1), state(run, i)];
-    if (changed(before, now, 'clients', name) || changed(before, now, 'conns', name)) return i;
-  }
+  const about = (i) => JSON.stringify([state(run, i).clients[name], state(run, i).conns[name]]);
+  for (let i = n + 1; i < run.steps.length; ++i) if (about(i) !== about(i - 1)) return i;
   return n;
 }
 
