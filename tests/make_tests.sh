@@ -125,6 +125,10 @@ for how in 'may not trace' 'is not installed'; do
     verdict "where strace $how, what needs it is skipped, and the reason told once"
 done
 
+rm -f "$TMPDIR/bin/node"
+PATH=$TMPDIR/bin try build/tests/tools/player/player check 02-fork-per-client/server
+[ $status -eq 0 ] && says '^skipped .*02-fork.*: node is not installed'; verdict 'where there is no Node.js, the check of the player is skipped'
+
 # --- what make test says of a failure ---------------------------------------------------------------------------------
 
 try env "$programs" ONLY='one line' "${run[@]}" 03-select-server/server
