@@ -67,6 +67,10 @@ try make test CHAPTER=9
 try make watch PID=
 [ $status -eq 2 ] && says 'PID is empty'; verdict 'make watch PID= watches nothing'
 
+try make -n --warn-undefined-variables 01
+out=$(grep "undefined variable" <<<"$out" | grep -vE "'(SANITIZE|WERROR|CPPFLAGS|LDFLAGS|BESIDE|PID|V)'") # what users set
+[ -z "$out" ]; verdict 'no variable is used before it is set, in a file that is included earlier'
+
 try make help
 [ $status -eq 0 ] && [ "$(lines)" -gt 5 ] && [ "$(lines)" -le 24 ] && ! says '.{81}'; verdict 'make help fits a screen'
 try make help-all

@@ -15,6 +15,7 @@
 #include "tests/support/crowd.h"
 #include "tests/support/idle.h"
 #include "tests/support/sockets.h"
+#include "tests/support/straced.h"
 
 namespace {
 
@@ -296,6 +297,18 @@ void a_child_of_others(Subject& subject) {
     kill(child, SIGKILL);
 }
 
+/// The signal comes before the child has done anything: libc's fork calls set_robust_list in it.
+void a_child_stopped(Subject& subject) {
+    const pid_t server = subject.start().pid();
+    AttachedStrace strace({"-qq", "-f", "-p", std::to_string(server), "-e", "trace=set_robust_list", "-e",
+                           "inject=set_robust_list:signal=SIGTERM"},
+                          {server});
+    subject.connect().receive_all();
+    if (strace.record().find("SIGTERM") == std::string::npos) throw Skipped{"its libc makes no call in a new child"};
+    strace.detach();
+    expect_served(subject, "a new child got SIGTERM");
+}
+
 /// From now on there is no more memory than malloc has at hand.
 void deny_memory(pid_t root) {
     for (const pid_t pid : process_tree(root)) {
@@ -407,6 +420,7 @@ std::vector<Case> stopping_cases() {
         {"blocked signals", "a signal that was blocked when it was started stops it", blocked_signals},
         {"SIGQUIT", "SIGQUIT (Ctrl-\\) ends it immediately", sigquit},
         {"a child of others", "it waits for no child that it has not started", a_child_of_others},
+        {"a child stopped", "a child that is told to stop ends its own client's connection only", a_child_stopped},
         {"without memory", "stopped without memory, it still delivers every byte that it had read", without_memory},
         {"lost listener", "when its listening socket is lost it says so, delivers, and ends with status 1",
          lost_listener},

@@ -70,6 +70,7 @@ inline const std::vector<Excuse> not_asked = {
     {"2", "room again", "the process that accepts keeps no client's descriptor, and has only its pauses"},
     {"6", "room again", "the thread that closes does not wake the one that accepts, which waits for its pause to end"},
     {"13456", "a child killed", "it has no process for each client"},
+    {"13456", "a child stopped", "it has no process for each client"},
     {"1", "nineteen thousand", "it serves one client at a time"},
     {"2", "nineteen thousand", "it would need as many processes"},
     {"34", "nineteen thousand", "a set of select's holds descriptors below 1024"},

@@ -20,7 +20,7 @@ proxies: $(SERVERS) $(WIRE)
 
 ### make test-beyond       run the pages' commands that need namespaces or proxies, which make test does not run
 .PHONY: test-beyond
-test-beyond: $(SERVERS) $(WIRE) $(PAGES)
+test-beyond: $(SERVERS) $(WIRE) $(BUILD)/tests/tools/trace/pages
 	@tests/need.sh iproute2 python3 haproxy nginx-light libnginx-mod-stream stunnel4 socat netcat-openbsd strace
 	@tests/tools/network/hosts.sh /dev/null; [ $$? != 3 ] || { echo '0 passed, 0 failed, 1 skipped'; exit 0; }; \
 	$(PAGES) exempt tests/tools/trace/exempt.txt 'make test-beyond runs it'

@@ -24,7 +24,7 @@ timeline: need-strace $(TRACER) $(tested)
 DOCS_NEED := netcat-openbsd ncat socat iproute2 procps perl python3
 READMES   := README.md $(sort $(wildcard 0*/*.md common/*.md tests/*.md tests/*/*.md tests/tools/*/*.md))
 .PHONY: docs test-docs
-docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO) $(WATCHER)
+docs: $(SERVERS) $(TRACER) $(PAGES) $(DEMO) $(BUILD)/tests/tools/watch/watcher
 	@tests/need.sh strace tmux $(DOCS_NEED)
 	@mkdir -p $(BUILD)/logs
 	@for chapter in $(CHAPTERS); do \
