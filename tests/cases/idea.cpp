@@ -11,7 +11,7 @@ namespace {
 /// How many processes and threads it has; zombies are no longer any.
 std::size_t processes_and_threads(pid_t server) {
     std::size_t sum = 0;
-    for (const pid_t pid : process_tree(server)) sum += process_state(pid) == 'Z' ? 0 : thread_count(pid);
+    for (const pid_t pid : process_tree(server)) sum += process_state(pid) == 'Z' ? 0 : threads_of(pid).size();
     return sum;
 }
 

@@ -19,7 +19,7 @@ Holdings holdings(pid_t server) {
     Holdings all{private_memory(server), 0, 0};
     for (const pid_t pid : process_tree(server)) {
         all.descriptors += open_descriptors(pid);
-        all.threads += thread_count(pid);
+        all.threads += threads_of(pid).size();
     }
     return all;
 }

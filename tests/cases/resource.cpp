@@ -253,7 +253,7 @@ void a_newcomer_when_there_is_room(Subject& subject) {
     if (wait < too_long) return;
     const std::string seen = text("it waited ", wait.count(), " ms and longer in 3 of 5 times");
     // Python's asyncio pauses for a second. It serves all others meanwhile, with one thread, and says what it does.
-    const bool event_loop = process_tree(server.pid()).size() == 1 && thread_count(server.pid()) < 10;
+    const bool event_loop = process_tree(server.pid()).size() == 1 && threads_of(server.pid()).size() < 10;
     if (!event_loop || server.process().printed() == printed || wait > milliseconds(1300)) {
         throw Failed{"no descriptor was free; then a client left, and one that waited was served",
                      text("that it waits less than ", too_long.count(), " ms more"), seen};

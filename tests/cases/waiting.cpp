@@ -70,7 +70,7 @@ void slow_request(Subject& subject) {
         return;
     }
     Client client = subject.served_client();
-    if (process_tree(subject.server().pid()).size() == 1 && thread_count(subject.server().pid()) == 1) {
+    if (process_tree(subject.server().pid()).size() == 1 && threads_of(subject.server().pid()).size() == 1) {
         subject.remark("It has one thread. As long as a request takes no time that is enough, but one that asks a "
                        "database, say, would keep everyone waiting. Chapter 06's workers are for that.");
     }

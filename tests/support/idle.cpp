@@ -61,7 +61,7 @@ Idle idle(pid_t server) {
     const std::vector<pid_t> tree = process_tree(server);
     const auto is_zombie = [](pid_t pid) { return process_state(pid) == 'Z'; };
     const auto zombies = std::count_if(tree.begin(), tree.end(), is_zombie);
-    return {open_descriptors(server), thread_count(server), tree.size(), static_cast<std::size_t>(zombies)};
+    return {open_descriptors(server), threads_of(server).size(), tree.size(), static_cast<std::size_t>(zombies)};
 }
 
 void expect_running(RunningServer& server, const std::string& did) {

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <array>
+#include <fstream>
 #include <string>
 
 #include "common/check.h"
@@ -19,15 +19,7 @@ class MemoryFile {
     [[nodiscard]] std::string path() const { return text("/proc/", getpid(), "/fd/", fd()); }
 
     /// All that has been written to it so far.
-    [[nodiscard]] std::string content() const {
-        std::string all;
-        std::array<char, 1 << 16> piece{};
-        for (;;) {
-            const ssize_t count = pread(fd(), piece.data(), piece.size(), static_cast<off_t>(all.size()));
-            if (count <= 0) return all;
-            all.append(piece.data(), static_cast<std::size_t>(count));
-        }
-    }
+    [[nodiscard]] std::string content() const { return text(std::ifstream(path()).rdbuf()); }
 
   private:
     Fd fd_{check(memfd_create("memory", MFD_CLOEXEC), "memfd_create")};

@@ -1,20 +1,17 @@
 #include "tests/support/proc.h"
 
-#include <sys/select.h>
 #include <sys/syscall.h>
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
-#include <sstream>
 
 #include "tests/support/failed.h"
 
@@ -36,29 +33,9 @@ fs::path folder_of(pid_t pid) {
     return "/proc/" + std::to_string(pid);
 }
 
-/// The number that a folder or a file is named after; nothing for other names.
-std::optional<int> number_of(const fs::path& path) {
-    const std::string name = path.filename();
-    int number = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    return error == std::errc() && end == name.data() + name.size() ? std::optional(number) : std::nullopt;
-}
-
-/// A stat file of /proc behind the name, which may contain anything: state, parent, ... Empty when the process is gone.
-std::vector<std::string> stat_fields(const fs::path& process) {
-    std::ifstream file(process / "stat");
-    std::string line;
-    std::getline(file, line);
-    const std::size_t name_end = line.rfind(')');
-    return name_end == std::string::npos ? std::vector<std::string>() : words_of(line.substr(name_end + 1));
-}
-
 /// Empty when there is no such file, or its process ends while it is read.
 std::string read_file(const fs::path& path) {
-    std::ifstream file(path);
-    std::ostringstream content;
-    content << file.rdbuf();
-    return content.str();
+    return text(std::ifstream(path).rdbuf());
 }
 
 /// The number behind `name` at the beginning of a line; 0 when there is no such line.
@@ -67,23 +44,11 @@ std::size_t number_behind(const std::string& name, const std::string& lines, int
     return line == std::string::npos ? 0 : std::stoul(lines.substr(lines.find(':', line) + 1), nullptr, base);
 }
 
-/// One thread, from the files in its folder. Nothing when it has just ended.
-std::optional<Task> read_task(const fs::path& folder) {
-    // First the call and then the rest, which tells whether the thread has slept since it was looked at before: then
-    // this is the call in which it sleeps.
-    const std::vector<std::string> call = words_of(read_file(folder / "syscall"));
-    const std::string status = read_file(folder / "status");
-    const std::size_t state = status.find("State:\t");
-    if (state == std::string::npos) return std::nullopt;
-    Task task{std::stoi(folder.filename()), status[state + 7],
-              number_behind("voluntary_ctxt_switches:", status) + number_behind("nonvoluntary_ctxt_switches:", status)};
-    if (task.state == 'Z') return std::nullopt;
-    if (call.empty()) throw Skipped{unreadable(task.thread, "syscall")};
-    // "running", or the number of the call, its six arguments, and two addresses
-    if (call.size() < 9) return task;
-    task.call = std::stol(call[0]);
-    for (std::size_t i = 1; i <= 6; ++i) task.arguments.push_back(std::stoul(call[i], nullptr, 16));
-    return task;
+/// The letter in a status file; '-' when that is empty, because the process is gone.
+char state_in(const std::string& status) {
+    const std::string name = "\nState:\t";
+    const std::size_t line = status.find(name);
+    return line == std::string::npos ? '-' : status[line + name.size()];
 }
 
 } // namespace
@@ -101,10 +66,8 @@ std::size_t number_in(const std::string& file, const std::string& name, int base
 std::vector<pid_t> process_tree(pid_t root) {
     std::multimap<pid_t, pid_t> children;
     for (const fs::path& folder : entries("/proc")) {
-        const auto pid = number_of(folder);
-        if (!pid) continue;
-        const std::vector<std::string> fields = stat_fields(folder);
-        if (fields.size() > 1) children.emplace(std::stoi(fields[1]), *pid);
+        const int pid = std::atoi(folder.filename().c_str()); // 0 for what is no process
+        if (pid > 0) children.emplace(static_cast<pid_t>(number_in(folder / "status", "PPid:")), pid);
     }
     std::vector<pid_t> tree{root};
     for (std::size_t i = 0; i < tree.size(); ++i) {
@@ -115,8 +78,7 @@ std::vector<pid_t> process_tree(pid_t root) {
 }
 
 char process_state(pid_t pid) {
-    const std::vector<std::string> fields = stat_fields(folder_of(pid));
-    return fields.empty() ? '-' : fields[0][0];
+    return state_in(read_file(folder_of(pid) / "status"));
 }
 
 bool has_ended(pid_t pid) {
@@ -164,10 +126,6 @@ std::vector<pid_t> threads_of(pid_t pid) {
     return threads;
 }
 
-std::size_t thread_count(pid_t pid) {
-    return threads_of(pid).size();
-}
-
 bool wants_the_cpu(pid_t pid) {
     const std::vector<pid_t> threads = threads_of(pid);
     return std::any_of(threads.begin(), threads.end(), [](pid_t thread) { return process_state(thread) == 'R'; });
@@ -176,8 +134,8 @@ bool wants_the_cpu(pid_t pid) {
 std::vector<Task> tasks(pid_t root) {
     std::vector<Task> all;
     for (const pid_t pid : process_tree(root)) {
-        for (const fs::path& folder : entries(folder_of(pid) / "task")) {
-            if (const auto task = read_task(folder)) all.push_back(*task);
+        for (const pid_t thread : threads_of(pid)) {
+            if (const auto task = task_of(thread)) all.push_back(*task);
         }
     }
     return all;
@@ -190,7 +148,19 @@ std::size_t tasks_in(pid_t root, long call) {
 }
 
 std::optional<Task> task_of(pid_t thread) {
-    return read_task(folder_of(thread));
+    // First the call and then the rest, which tells whether the thread has slept since it was looked at before: then
+    // this is the call in which it sleeps.
+    const std::vector<std::string> call = words_of(read_file(folder_of(thread) / "syscall"));
+    const std::string status = read_file(folder_of(thread) / "status");
+    Task task{thread, state_in(status),
+              number_behind("voluntary_ctxt_switches:", status) + number_behind("nonvoluntary_ctxt_switches:", status)};
+    if (task.state == 'Z' || task.state == '-') return std::nullopt;
+    if (call.empty()) throw Skipped{unreadable(thread, "syscall")};
+    // "running", or the number of the call, its six arguments, and two addresses
+    if (call.size() < 9) return task;
+    task.call = std::stol(call[0]);
+    for (std::size_t i = 1; i <= 6; ++i) task.arguments.push_back(std::stoul(call[i], nullptr, 16));
+    return task;
 }
 
 std::string call_name(long call) {
@@ -225,14 +195,6 @@ std::string call_name(long call) {
     };
     const auto found = names.find(call);
     return found == names.end() ? "call " + std::to_string(call) : found->second;
-}
-
-std::optional<std::chrono::milliseconds> asleep_for(pid_t thread) {
-    // The moment when it was last on the CPU, in the scheduler's own time. We are on the CPU now.
-    const auto last = number_in(folder_of(thread) / "sched", "se.exec_start");
-    const auto now = number_in("/proc/thread-self/sched", "se.exec_start");
-    if (last == 0 || now == 0) return std::nullopt;
-    return std::chrono::milliseconds(now > last ? now - last : 0);
 }
 
 std::string main_thread_waits_in(pid_t pid) {
@@ -288,21 +250,4 @@ std::vector<Watched> watched_by_epoll(pid_t pid) {
         }
     }
     return all;
-}
-
-Selected selected_by(const Task& in_select) {
-    std::ifstream memory(folder_of(in_select.thread) / "mem", std::ios::binary);
-    const auto highest = static_cast<int>(std::min<unsigned long>(in_select.arguments[0], FD_SETSIZE));
-    const auto read_set = [&](unsigned long address) {
-        fd_set set{};
-        std::vector<int> descriptors;
-        memory.clear();
-        memory.seekg(static_cast<std::streamoff>(address));
-        if (address == 0 || !memory.read(reinterpret_cast<char*>(&set), sizeof set)) return descriptors;
-        for (int fd = 0; fd < highest; ++fd) {
-            if (FD_ISSET(fd, &set)) descriptors.push_back(fd);
-        }
-        return descriptors;
-    };
-    return {read_set(in_select.arguments[1]), read_set(in_select.arguments[2])};
 }

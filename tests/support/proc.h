@@ -17,7 +17,7 @@
 /// `pid` and all of its descendants that exist now, zombies included.
 std::vector<pid_t> process_tree(pid_t pid);
 
-/// The state letter of /proc/PID/stat: 'R', 'S', 'Z' ...; '-' when there is no such process.
+/// The state letter of /proc/PID/status: 'R', 'S', 'Z' ...; '-' when there is no such process.
 char process_state(pid_t pid);
 
 /// Whether it is gone, or is only a zombie, which somebody else may have to wait for.
@@ -47,8 +47,6 @@ std::size_t number_in(const std::string& file, const std::string& name, int base
 /// The threads of the process, in the order in which they were started.
 std::vector<pid_t> threads_of(pid_t pid);
 
-std::size_t thread_count(pid_t pid);
-
 /// Whether one of its threads runs or is ready to run.
 bool wants_the_cpu(pid_t pid);
 
@@ -76,9 +74,6 @@ std::optional<Task> task_of(pid_t thread);
 
 /// A system call by the name that the servers' code gives it: "accept4", "select", "epoll_wait"; else "call 123".
 std::string call_name(long call);
-
-/// How long ago a thread that sleeps has gone to sleep (/proc/PID/sched). Nothing where the kernel does not say it.
-std::optional<std::chrono::milliseconds> asleep_for(pid_t thread);
 
 /// The name of the call that its main thread waits in.
 std::string main_thread_waits_in(pid_t pid);
@@ -119,12 +114,3 @@ struct Watched {
 /// All that the process's epoll instances watch. Only their own fdinfo is read: reading that of a socket keeps a
 /// reference to it for a moment, so that a close meanwhile would not take it out of epoll.
 std::vector<Watched> watched_by_epoll(pid_t pid);
-
-/// What select(2) has been asked about.
-struct Selected {
-    std::vector<int> to_read;
-    std::vector<int> to_write;
-};
-
-/// Of a thread that waits in select. The sets are in the memory of its process, and empty where that cannot be read.
-Selected selected_by(const Task& in_select);

@@ -72,7 +72,6 @@ TcpSocket read_socket(nlmsghdr* header) {
                      message->idiag_wqueue,
                      message->idiag_rqueue,
                      std::to_string(message->idiag_inode),
-                     message->idiag_uid,
                      host_of(message->idiag_family, id.idiag_src),
                      host_of(message->idiag_family, id.idiag_dst)};
     auto length = static_cast<unsigned>(header->nlmsg_len - NLMSG_LENGTH(sizeof *message));
@@ -138,13 +137,6 @@ std::map<ClientAddress, TcpConnection> connections_of(std::uint16_t server_port,
         }
     }
     return all;
-}
-
-Address address_of(const TcpSocket& socket) {
-    std::array<char, INET6_ADDRSTRLEN> name{};
-    inet_ntop(AF_INET6, socket.local_host.data(), name.data(), name.size());
-    const std::string host = name.data(); // one of IPv4 is ::ffff:127.0.0.1
-    return parse_address(host.starts_with("::ffff:") ? host.substr(7) : host, socket.local_port).value();
 }
 
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {

@@ -25,7 +25,6 @@ struct TcpSocket {
     std::size_t send_queue;    ///< bytes that the other kernel has not acknowledged
     std::size_t receive_queue; ///< bytes that the program has not read; while it listens: clients not yet accepted
     std::string inode;         ///< "0" when no program has it: it is not yet accepted, or already closed
-    unsigned user = 0;
     std::array<std::uint32_t, 4> local_host{};
     std::array<std::uint32_t, 4> remote_host{};
     std::uint64_t received = 0;     ///< bytes that have arrived here so far, read or not
@@ -47,9 +46,6 @@ using ClientAddress = std::pair<std::array<std::uint32_t, 4>, std::uint16_t>;
 
 /// The connections of the server with this port, of whose sockets these are.
 std::map<ClientAddress, TcpConnection> connections_of(std::uint16_t server_port, const std::vector<TcpSocket>& sockets);
-
-/// Its own address and port.
-Address address_of(const TcpSocket& socket);
 
 /// The sockets with this port at their own end.
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);

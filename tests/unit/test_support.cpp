@@ -119,10 +119,10 @@ TEST_CASE("process_state: is that of ps") {
     CHECK(process_state(process.pid()) == '-');
 }
 
-TEST_CASE("thread_count: counts them") {
-    const std::size_t before = thread_count(getpid());
+TEST_CASE("threads_of: finds them all") {
+    const std::size_t before = threads_of(getpid()).size();
     std::size_t with_one_more = 0;
-    std::thread([&] { with_one_more = thread_count(getpid()); }).join();
+    std::thread([&] { with_one_more = threads_of(getpid()).size(); }).join();
     CHECK(with_one_more > before); // by more than one where a sanitizer has a thread of its own
 }
 

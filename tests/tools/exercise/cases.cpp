@@ -69,7 +69,7 @@ void waits_in_poll(const std::string& program) {
     const auto polls = [&] { return tasks_in(server.pid(), SYS_poll) + tasks_in(server.pid(), SYS_ppoll) == 1; };
     expect(eventually(polls, patience), "sent a line, and then the kernel was asked what the server waits in", "poll",
            main_thread_waits_in(server.pid()));
-    expect(process_tree(server.pid()).size() == 1 && thread_count(server.pid()) == 1, "sent a line",
+    expect(process_tree(server.pid()).size() == 1 && threads_of(server.pid()).size() == 1, "sent a line",
            "one process with one thread", "more of them");
 }
 

@@ -1,6 +1,10 @@
 #include "tests/tools/watch/look.h"
 
+#include <arpa/inet.h>
+#include <sys/select.h>
+
 #include <algorithm>
+#include <fstream>
 #include <stdexcept>
 
 namespace {
@@ -19,6 +23,33 @@ std::string short_name(const std::string& what) {
 
 std::string socket_name(const TcpSocket& socket) {
     return "socket:[" + socket.inode + "]";
+}
+
+/// How long ago a thread that sleeps has gone to sleep. Nothing where the kernel does not say it.
+std::optional<milliseconds> asleep_for(pid_t thread) {
+    // The moment when it was last on the CPU, in the scheduler's own time. We are on the CPU now.
+    const auto last = number_in(text("/proc/", thread, "/sched"), "se.exec_start");
+    const auto now = number_in("/proc/thread-self/sched", "se.exec_start");
+    if (last == 0 || now == 0) return std::nullopt;
+    return milliseconds(now > last ? now - last : 0);
+}
+
+/// Of a thread that waits in select. The sets are in the memory of its process, and empty where that cannot be read.
+Selected selected_by(const Task& in_select) {
+    std::ifstream memory(text("/proc/", in_select.thread, "/mem"), std::ios::binary);
+    const auto highest = static_cast<int>(std::min<unsigned long>(in_select.arguments[0], FD_SETSIZE));
+    const auto read_set = [&](unsigned long address) {
+        fd_set set{};
+        std::vector<int> descriptors;
+        memory.clear();
+        memory.seekg(static_cast<std::streamoff>(address));
+        if (address == 0 || !memory.read(reinterpret_cast<char*>(&set), sizeof set)) return descriptors;
+        for (int fd = 0; fd < highest; ++fd) {
+            if (FD_ISSET(fd, &set)) descriptors.push_back(fd);
+        }
+        return descriptors;
+    };
+    return {read_set(in_select.arguments[1]), read_set(in_select.arguments[2])};
 }
 
 } // namespace
@@ -160,6 +191,13 @@ void Watcher::look_at_thread(Thread is, Snapshot& now) {
     }
     if (is.call == "select" && is.id == pid_) now.select = selected_by(*task);
     now.threads.push_back(is);
+}
+
+Address address_of(const TcpSocket& socket) {
+    std::array<char, INET6_ADDRSTRLEN> name{};
+    inet_ntop(AF_INET6, socket.local_host.data(), name.data(), name.size());
+    const std::string host = name.data(); // one of IPv4 is ::ffff:127.0.0.1
+    return parse_address(host.starts_with("::ffff:") ? host.substr(7) : host, socket.local_port).value();
 }
 
 std::uint16_t port_of_process(pid_t pid) {

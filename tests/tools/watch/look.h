@@ -43,6 +43,12 @@ struct Thread {
     [[nodiscard]] bool sleeps() const { return call.ends_with("sleep"); }
 };
 
+/// What select(2) has been asked about.
+struct Selected {
+    std::vector<int> to_read;
+    std::vector<int> to_write;
+};
+
 struct Snapshot {
     pid_t pid;
     std::uint16_t port;
@@ -82,6 +88,9 @@ class Watcher {
 
 /// The first port on which the process, or one that it has started, listens. Throws what() says why there is none.
 std::uint16_t port_of_process(pid_t pid);
+
+/// The socket's own address and port.
+Address address_of(const TcpSocket& socket);
 
 // --- what follows from a snapshot (why.cpp) ------------------------------------------------------------------------
 
