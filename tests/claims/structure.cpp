@@ -209,7 +209,7 @@ bool close_is_not_enough() {
     const bool duplicated_goes_on = event_after_close(std::move(duplicated));
 
     TcpPair forked = tcp_pair();
-    const Child child([] { pause(); });
+    const Process child(forked([] { pause(); }));
     return !alone_goes_on && duplicated_goes_on && event_after_close(std::move(forked));
 }
 

@@ -250,7 +250,7 @@ CLAIM(S8, "A thread per client blocks just the same, but it is smaller and cheap
     const double process_memory = memory_a_client(processes.endpoint(), processes.pid());
 
     const Fd listener = open_listener(any_port());
-    const Child threads([&] { serve_with_threads(listener); });
+    const Process threads(forked([&] { serve_with_threads(listener); }));
     const double thread_memory = memory_a_client(endpoint_of(listener), threads.pid());
 
     // For the waiting they are the same: a task of the kernel for each client, in read.

@@ -32,27 +32,18 @@ void default_signals() {
 
 } // namespace
 
-Child::Child(const std::function<void()>& function)
-    : process_({{}, [&] {
-                    dup2(out_.fd(), STDOUT_FILENO);
-                    default_signals();
-                    run_and_exit(function);
-                }}) {}
-
-void Child::wait_until_it_waits(const std::string& said) const {
-    const auto waits = [&] {
-        const bool has_said_it = out_.content().find(said) != std::string::npos; // first this, then the state
-        const char state = process_state(pid());
-        return state == 'Z' || (has_said_it && state == 'S');
-    };
-    if (!eventually(waits)) {
-        throw Failed{"ran a child", "'" + said + "', and that it waits", "'" + out_.content() + "'"};
-    }
+Launch forked(const std::function<void()>& function) {
+    return {{}, [function] {
+                default_signals();
+                run_and_exit(function);
+            }};
 }
 
-Outcome Child::outcome() {
-    const std::string ended = process_.how_it_ends(long_enough);
-    process_.signal(SIGKILL);
-    process_.wait(long_enough);
-    return {ended, out_.content(), process_.standard_error()};
+void wait_until_it_waits(Process& child, const std::string& line) {
+    const std::string said = child.read_line(long_enough).value_or("");
+    const auto waits = [&] {
+        const char state = process_state(child.pid());
+        return state == 'S' || state == 'Z';
+    };
+    if (said != line || !eventually(waits)) throw Failed{"ran a child", "'" + line + "', and that it waits", said};
 }

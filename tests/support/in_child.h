@@ -6,30 +6,18 @@
 
 #include "tests/support/process.h"
 
-/// A forked child that runs a function and exits with 0 when it returns; with 125 when it throws. Signals do what they
-/// do by default. Catch's assertions do not count in there: let it print what it finds. It does not outlive this
-/// object. Have no other threads when it starts.
-class Child {
-  public:
-    explicit Child(const std::function<void()>& function);
+/// Starts a forked child, which runs the function and exits with 0 when it returns; with 125 when it throws. Signals do
+/// what they do by default. Catch's assertions do not count in there: let it print what it finds. Have no other threads
+/// when it starts.
+Launch forked(const std::function<void()>& function);
 
-    /// Waits until it has printed `said` (and flushed) and has gone to sleep, in a system call that waits.
-    void wait_until_it_waits(const std::string& said) const;
-
-    void signal(int number) const { process_.signal(number); }
-    [[nodiscard]] pid_t pid() const { return process_.pid(); }
-
-    /// Waits for its end, 20 s at most; after that it is killed.
-    Outcome outcome();
-
-  private:
-    MemoryFile out_;
-    Process process_;
-};
+/// Waits until the child prints this line (and flushes it), and then until it has gone to sleep, in a system call that
+/// waits.
+void wait_until_it_waits(Process& child, const std::string& line);
 
 /// Runs `function` in a child, to its end.
 inline Outcome in_child(const std::function<void()>& function) {
-    return Child(function).outcome();
+    return Process(forked(function)).outcome();
 }
 
 /// The same; what it printed on standard output, then on standard error, and how it ended unless that was well.

@@ -58,16 +58,14 @@ TEST_CASE("in_child: tells what the child printed and how it ended, and leaves n
     CHECK(open_descriptors(getpid()) == open_before);
 }
 
-TEST_CASE("Child: waits for the moment when it waits") {
-    Child child([] {
+TEST_CASE("wait_until_it_waits: waits for that moment") {
+    Process child(forked([] {
         std::cout << "waits" << std::endl;
         pause();
-    });
-    child.wait_until_it_waits("waits");
+    }));
+    wait_until_it_waits(child, "waits");
     child.signal(SIGKILL);
-    const Outcome outcome = child.outcome();
-    CHECK(outcome.out == "waits\n");
-    CHECK(outcome.ended == "ended by signal Killed");
+    CHECK(child.outcome().ended == "ended by signal Killed");
 }
 
 TEST_CASE("Process: gives line after line, what is on stderr, and how it ended") {
