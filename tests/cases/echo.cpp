@@ -101,13 +101,13 @@ std::vector<Case> echo_cases() {
                 "Read what has come, and write the same bytes back, until there is no more.",
                 "read(2) gives how many bytes came; write(2) takes exactly that many."}},
         {"every byte value", "1 MiB of every byte value comes back unchanged",
-         [](Subject& subject) { subject.connect().exchange(random_bytes(1 << 20, 1)); },
+         [](Subject& subject) { exchange(subject.endpoint(), random_bytes(1 << 20, 1)); },
          Lesson{
              "Data is bytes, not text: a 0 byte is data like any other.",
              "Is the data treated as text somewhere? Write as many bytes as were read, and not up to the first 0 byte.",
              "read(2) returns the count. strlen(3), strcpy(3) and std::string(char*) stop at the first 0."}},
         {"a lot both ways", "16 MiB come back while more is still being sent",
-         [](Subject& subject) { subject.connect().exchange(random_bytes(16 << 20, 2)); },
+         [](Subject& subject) { exchange(subject.endpoint(), random_bytes(16 << 20, 2)); },
          Lesson{"Nobody promises that a write takes everything: a server that forgets the rest loses data under load "
                 "only.",
                 "What happens to the bytes that a write did not take? And to what comes in the meantime?",

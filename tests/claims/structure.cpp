@@ -208,9 +208,9 @@ bool close_is_not_enough() {
     const Fd copy(check(fcntl(duplicated.server.get(), F_DUPFD_CLOEXEC, 0), "dup"));
     const bool duplicated_goes_on = event_after_close(std::move(duplicated));
 
-    TcpPair forked = tcp_pair();
+    TcpPair inherited = tcp_pair();
     const Process child(forked([] { pause(); }));
-    return !alone_goes_on && duplicated_goes_on && event_after_close(std::move(forked));
+    return !alone_goes_on && duplicated_goes_on && event_after_close(std::move(inherited));
 }
 
 CLAIM(T15, "A client leaves: it is taken out of epoll, and then closed") {

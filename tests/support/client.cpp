@@ -114,10 +114,7 @@ bool Client::wait_for(short events, milliseconds time) const {
 }
 
 void Client::wait_or_fail(short events, const std::string& for_what) const {
-    if (!wait_for(events, patience_)) fail_after_waiting(for_what);
-}
-
-void Client::fail_after_waiting(const std::string& for_what) const {
+    if (wait_for(events, patience_)) return;
     expect_time_left();
     throw Failed{text("waited for ", for_what), for_what, text("nothing in ", patience_.count(), " ms")};
 }
@@ -165,7 +162,7 @@ void Client::finish_sending() {
     shutdown(fd(), SHUT_WR);
 }
 
-std::string Client::receive_some(std::size_t size) {
+std::string Client::receive_some(std::size_t size, const std::string& for_what, bool reset_is_an_end) {
     expect_time_left();
     std::string data(std::min<std::size_t>(size, 1 << 16), '\0');
     for (;;) {
@@ -174,10 +171,13 @@ std::string Client::receive_some(std::size_t size) {
             data.resize(static_cast<std::size_t>(count));
             return data;
         }
-        if (errno != EAGAIN && errno != EINTR) {
+        if (errno == EAGAIN || errno == EINTR) {
+            wait_or_fail(POLLIN, for_what);
+        } else if (reset_is_an_end) {
+            return "";
+        } else {
             throw Failed{"waited for data", "data, or an orderly end", std::strerror(errno)};
         }
-        wait_or_fail(POLLIN, "data");
     }
 }
 
@@ -213,41 +213,12 @@ void Client::expect_repeated(std::string_view data, std::size_t from, std::size_
 
 std::string Client::receive_to_end(bool reset_is_an_end) {
     std::string data;
-    std::array<char, 1 << 16> piece{};
     for (const auto start = Clock::now();;) {
         expect_an_end(data.size(), start);
-        const ssize_t count = recv(fd(), piece.data(), piece.size(), 0);
-        if (count > 0) {
-            data.append(piece.data(), static_cast<std::size_t>(count));
-        } else if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-            if (wait_for(POLLIN, patience_)) continue;
-            expect_an_end(data.size(), start);
-            fail_after_waiting(text("the end, after ", data.size(), " bytes"));
-        } else if (count == 0 || reset_is_an_end) {
-            return data;
-        } else {
-            throw Failed{"waited for data", "data, or an orderly end", std::strerror(errno)};
-        }
-    }
-}
-
-void Client::exchange(std::string_view data) {
-    std::size_t sent = 0;
-    for (std::size_t received = 0; received < data.size();) {
-        wait_or_fail(sent < data.size() ? POLLIN | POLLOUT : POLLIN, "the rest of the echo");
-        const long count = send_some(data.substr(sent));
-        if (count < 0) throw Failed{text("sent ", sent, " bytes"), "a server that reads on", std::strerror(errno)};
-        sent += static_cast<std::size_t>(count);
-        if (!hears_within(milliseconds(0))) continue;
-        const std::string piece = receive_some(data.size() - received);
-        const std::string did = text("sent ", sent, " bytes");
-        if (piece.empty())
-            throw Failed{did, text(data.size(), " bytes back"), text("the end of file after ", received)};
-        if (!data.substr(received).starts_with(piece)) {
-            throw Failed{did, "the same bytes, in order",
-                         text("from byte ", received, " on: ", difference(data.substr(received, piece.size()), piece))};
-        }
-        received += piece.size();
+        const std::string piece =
+            receive_some(1 << 16, text("the end, after ", data.size(), " bytes"), reset_is_an_end);
+        if (piece.empty()) return data;
+        data += piece;
     }
 }
 
@@ -260,10 +231,6 @@ void Client::expect_echo(std::string_view line) {
 
 bool Client::hears_within(milliseconds time) const {
     return wait_for(POLLIN, time);
-}
-
-bool Client::has_room_within(milliseconds time) const {
-    return wait_for(POLLOUT, time);
 }
 
 void Client::reset() {

@@ -73,20 +73,16 @@ class Client {
     void expect_repeated(std::string_view data, std::size_t from, std::size_t size, const std::string& did);
 
     /// What has arrived now, at most `size` bytes; waits for at least one. Empty: the server has closed.
-    std::string receive_some(std::size_t size);
+    std::string receive_some(std::size_t size) { return receive_some(size, "data", false); }
 
     /// Receives until the server closes.
     std::string receive_all() { return receive_to_end(false); }
 
-    /// Sends `data` and receives the echo meanwhile; throws Failed when it is not the same bytes.
-    void exchange(std::string_view data);
-
     /// Sends `line`, waits for its echo.
     void expect_echo(std::string_view line);
 
-    /// Whether anything (data, or the end) arrives within `time`; whether there is room to send more.
+    /// Whether anything (data, or the end) arrives within `time`.
     [[nodiscard]] bool hears_within(milliseconds time) const;
-    [[nodiscard]] bool has_room_within(milliseconds time) const;
 
     /// Closes with a reset (RST) instead of the ordinary end.
     void reset();
@@ -99,11 +95,11 @@ class Client {
     [[nodiscard]] const Address& server() const { return server_; }
 
   private:
+    std::string receive_some(std::size_t size, const std::string& for_what, bool reset_is_an_end);
     std::string receive_to_end(bool reset_is_an_end);
     void wait_for_connection(const Endpoint& server) const;
     bool wait_for(short events, milliseconds time) const;
     void wait_or_fail(short events, const std::string& for_what) const;
-    [[noreturn]] void fail_after_waiting(const std::string& for_what) const;
 
     Fd socket_;
     Address server_;

@@ -34,9 +34,7 @@ std::string where_it_listens(pid_t root, std::uint16_t port) {
     for (const TcpSocket& socket : listening_sockets(root)) {
         const std::string where = text("; it listens on port ", socket.local_port);
         if (socket.local_port == swapped(port)) {
-            return text(where, ", which is ", port,
-                        " with its two bytes swapped: the port belongs into the address in ",
-                        "network byte order, htons(3)");
+            return text(where, ", which is ", port, " with its two bytes swapped: ", byte_order);
         }
         return where + " (does it use the {port} that it is given, and does bind succeed?)";
     }

@@ -43,22 +43,16 @@ bool is_served(Client& client, pid_t server) {
 
 std::size_t send_and_never_read(Client& client, pid_t server) {
     const std::string data = random_bytes(1 << 16, 1);
-    constexpr std::size_t most = 128 << 20;
-    std::size_t sent = 0;
     // The server's kernel looks 200 ms after the client's has closed its window whether there is room by now, and on a
     // busy machine there may be some. So it has to rest for longer.
     constexpr milliseconds long_rest(300);
+    std::size_t sent = 0;
     Rest rest(server);
-    const auto until = Clock::now() + long_enough;
-    while (sent < most && Clock::now() < until) {
-        const long count = client.send_some(std::string_view(data).substr(sent % data.size()));
-        if (count < 0) throw Failed{"sent without reading", "a server that waits", "a broken connection"};
-        sent += static_cast<std::size_t>(count);
-        if (count > 0 || client.has_room_within(milliseconds(10))) {
-            rest = Rest(server);
-        } else if (rest.has_lasted(long_rest) && server_end(client).receive_queue > 0) {
-            return sent; // there is input, and the server sleeps: it does not want it now
-        }
-    }
-    throw Failed{"sent without reading", "a server that stops reading", text("it has read on for ", sent, " bytes")};
+    wait_until("that the server leaves input unread and sleeps: it does not want it now", [&] {
+        const std::size_t more = client.send_until_stuck(data, milliseconds(10));
+        if (more > 0) rest = Rest(server);
+        sent += more;
+        return more == 0 && rest.has_lasted(long_rest) && server_end(client).receive_queue > 0;
+    });
+    return sent;
 }

@@ -83,18 +83,19 @@ bool Talker::receive_on() {
     } else if (count == 0) {
         finish(finished_sending_ && got_ == expected().size(), "the end");
     } else {
-        check_bytes(std::string_view(piece.data(), static_cast<std::size_t>(count)));
-        leave_if_it_is_time();
+        take(std::string_view(piece.data(), static_cast<std::size_t>(count)));
     }
     return true;
 }
 
-void Talker::check_bytes(std::string_view got) {
+void Talker::take(std::string_view got) {
     const std::string_view next = expected().substr(got_, got.size());
-    if (next != got && wrong_.empty()) {
+    if (next != got) {
         wrong_ = text("from byte ", got_, " on: ", difference(next, got), " (", role_.name, ")");
+        return finish(false, "a wrong byte");
     }
-    got_ = std::min(got_ + got.size(), expected().size());
+    got_ += got.size();
+    leave_if_it_is_time();
 }
 
 void Talker::leave_if_it_is_time() {
@@ -163,4 +164,11 @@ void play_to_the_end(std::vector<Talker>& talkers, milliseconds patience, const 
         throw Failed{did, "that each gets what it has sent itself",
                      one.wrong().empty() ? one.story() + stuck : one.wrong()};
     }
+}
+
+std::vector<Talker> exchange(const Endpoint& server, std::string_view data) {
+    std::vector<Talker> one;
+    one.emplace_back(server, Role{.name = "it", .data = data, .read_piece = 4096, .end = Role::End::stays});
+    play_to_the_end(one, server.patience, text("a client sent ", data.size(), " bytes"));
+    return one;
 }

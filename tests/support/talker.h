@@ -68,7 +68,7 @@ class Talker {
   private:
     bool send_on();
     bool receive_on();
-    void check_bytes(std::string_view got);
+    void take(std::string_view got);
     void leave_if_it_is_time();
     void finish(bool served, const std::string& how);
     [[nodiscard]] bool may_send() const;
@@ -103,3 +103,7 @@ bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& 
 
 /// Lets all of them play. Throws Failed, with what they `did`, unless each gets what it has sent itself.
 void play_to_the_end(std::vector<Talker>& talkers, milliseconds patience, const std::string& did);
+
+/// One client that sends `data` as fast as it can, and gets it back meanwhile. It reads so little at a time that the
+/// server's send buffer becomes full. Afterwards it is still connected.
+std::vector<Talker> exchange(const Endpoint& server, std::string_view data);

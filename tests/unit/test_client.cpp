@@ -23,7 +23,7 @@ TEST_CASE("Client: notices a wrong echo") {
     answer(pair, "hullo");
     CHECK_THROWS_WITH(pair.client.expect_echo("hello"), EndsWith(", got 'hullo'"));
     answer(pair, "abXd");
-    CHECK_THROWS_WITH(pair.client.exchange("abcd"), EndsWith(", got from byte 0 on: byte 2 is 88 and not 99"));
+    CHECK_THROWS_WITH(pair.client.expect_repeated("abcd", 0, 4, "sent it"), EndsWith(", got byte 2 is 88 and not 99"));
 }
 
 TEST_CASE("Client: notices that the server closed too early") {

@@ -98,7 +98,8 @@ TEST_CASE("fill_standard_descriptors: opens /dev/null as each of 0, 1 and 2 that
     CAPTURE(closed);
     const std::string printed = printed_by([&] {
         const Fd out(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
-        dup2(STDOUT_FILENO, STDIN_FILENO); // so each of them can be read and written, and none is /dev/null
+        // So each of them can be read and written, and none is /dev/null.
+        for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) dup2(STDERR_FILENO, fd);
         std::map<int, std::string> expected = descriptors_of(getpid());
         for (int fd = 0; fd <= 2; ++fd) {
             if ((closed >> fd & 1) == 0) continue;
