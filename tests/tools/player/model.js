@@ -302,9 +302,10 @@ class Model {
     splitBuffers(this.state, this.segment.after);
     const before = this.steps[this.steps.length - 1]?.state; // the thread may just have ended
     const thread = (this.state.threads[who] || before?.threads[who])?.name ?? '';
-    const { part } = this.segment;
+    // A client that goes on reading does one thing, in however many segments.
+    const action = this.segments.slice(0, this.at + 1).filter(({ again }) => !again).length;
     const state = structuredClone(this.state);
-    this.steps.push({ part, segment: this.at, who: String(who), thread, ...words, frames, state });
+    this.steps.push({ part: this.segment.part, action, who: String(who), thread, ...words, frames, state });
   }
 
   // --- what the kernel can confirm is confirmed -----------------------------------------------------------------------

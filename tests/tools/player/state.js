@@ -26,16 +26,17 @@ function isReady(now, { name, events, armed }) {
   return (events.includes('IN') && input) || (events.includes('OUT') && conn.downSplit[0] === 0);
 }
 
-/// What a step does, without process numbers and the sizes of partial writes: so two runs can be compared.
-const kind = (step) => step.title.replace(/\d[\d,]{3,}/g, '#').replace(/\d+ bytes?/g, '# bytes');
+/// What a step does, without process IDs and the sizes of partial writes: so two runs can be compared.
+const kind = (step) => step.title.replace(/^(fork|waitpid)\(\) = \d+/, '$1')
+  .replace(/\d[\d,]{3,}/g, '#').replace(/\d+ bytes?/g, '# bytes');
 
 /// Two runs in step by what the clients do: the pairs of steps that are shown beside each other.
 function rows(one, other) {
   const pairs = [];
-  const last = Math.max(...[one, other].map((run) => run.steps[run.steps.length - 1].segment));
+  const last = Math.max(...[one, other].map((run) => run.steps[run.steps.length - 1].action));
   let at = [0, 0];
-  for (let segment = 0; segment <= last; ++segment) {
-    const steps = [one, other].map((run) => run.steps.flatMap((step, i) => (step.segment === segment ? [i] : [])));
+  for (let action = 1; action <= last; ++action) {
+    const steps = [one, other].map((run) => run.steps.flatMap((step, i) => (step.action === action ? [i] : [])));
     for (let i = 0; i < Math.max(steps[0].length, steps[1].length); ++i) {
       at = at.map((before, side) => (i < steps[side].length ? steps[side][i] : before));
       pairs.push(at);
@@ -44,11 +45,11 @@ function rows(one, other) {
   return pairs;
 }
 
-/// What each thread does in each segment, in its own order: which thread is first is nobody's fault.
+/// What each thread does in each action, in its own order: which thread is first is nobody's fault.
 function doings(run) {
   const count = {};
   return run.steps.map((step) => {
-    const whose = step.segment + ' ' + (step.thread || step.who).replace(/worker \d/, 'worker');
+    const whose = step.action + ' ' + (step.thread || step.who).replace(/worker \d/, 'worker');
     count[whose] = (count[whose] || 0) + 1;
     return [whose + ' ' + count[whose], kind(step)];
   });
@@ -64,7 +65,7 @@ function firstDifference(one, other) {
     return pairs.findIndex(([a, b]) => itsBy[mine[a][0]] !== mine[a][1] || mineBy[its[b][0]] !== its[b][1]);
   }
   const got = (run, n) => JSON.stringify(Object.values(state(run, n).clients).map((client) => client.got));
-  const isLast = (i) => i + 1 === pairs.length || one.steps[pairs[i + 1][0]].segment !== one.steps[pairs[i][0]].segment;
+  const isLast = (i) => i + 1 === pairs.length || one.steps[pairs[i + 1][0]].action !== one.steps[pairs[i][0]].action;
   return pairs.findIndex(([a, b], i) => isLast(i) && got(one, a) !== got(other, b));
 }
 
