@@ -75,7 +75,7 @@ inline Options parse_options(int argc, char* argv[], const std::vector<NumberOpt
         // getopt_long also accepts the beginning of a name, and skips a word that is no option. We refuse both.
         const std::string typed = argv[optind];
         const std::string name = typed.substr(0, typed.find('='));
-        if ((allowed + " ").find(" " + name + " ") == std::string::npos) {
+        if ((allowed + " ").find(" " + name + " ") == std::string::npos || name.find(' ') != std::string::npos) {
             refuse(typed, "no such option; allowed are" + allowed);
         }
         int index = 0;

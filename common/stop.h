@@ -22,7 +22,8 @@
 #include "common/narrate.h"
 
 // A signal handler may run between any two instructions, so it may touch only lock-free atomics and may call only what
-// signal-safety(7) lists: shutdown, alarm, poll, write, stpcpy and _exit are on it.
+// signal-safety(7) lists: shutdown, alarm, poll, write, stpcpy and _exit are on it. (std::to_chars is not; it touches
+// nothing but its arguments.)
 inline std::atomic<bool> stop_requested = false;
 inline std::atomic<int> waited_on = -1;  // the descriptor that a stop wakes
 inline std::atomic<int> stop_status = 0; // main returns it
@@ -57,6 +58,7 @@ inline void request_stop(int) {
 
 /// The handler of SIGALRM: the 5 seconds are over. Says who has lost something, unless that would block.
 inline void end_now(int) {
+    if (!stop_requested) return; // somebody else has set this alarm
     std::array<char, 80> line{"stopped after 5 s: "};
     char* end = std::to_chars(line.data() + std::strlen(line.data()), line.end(), unanswered.load()).ptr;
     end = stpcpy(end, unanswered == 1 ? " client had not got all of its answers\n"
@@ -75,15 +77,14 @@ inline void stop_on_signals(int listener) {
     wake_on_stop(listener);
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
-    sigset_t ours;
-    sigemptyset(&ours);
     for (const int number : {SIGINT, SIGTERM, SIGALRM}) {
         action.sa_handler = number == SIGALRM ? end_now : request_stop;
         check(sigaction(number, &action, nullptr), "sigaction", strsignal(number));
-        sigaddset(&ours, number);
     }
-    // The program that started us may have blocked them, and a mask is inherited.
-    check(sigprocmask(SIG_UNBLOCK, &ours, nullptr), "sigprocmask", "SIG_UNBLOCK");
+    // The program that started us may have blocked them, or SIGCHLD, and a mask is inherited.
+    sigset_t none;
+    sigemptyset(&none);
+    check(sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask", "SIG_SETMASK");
 }
 
 /// accept can never succeed again, because of `error`: says so, and stops the server with exit status 1. Unless it is

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -154,6 +155,26 @@ bool is_pending(pid_t pid, int signal) {
 }
 
 /// As timeout(1) sends them: to its child, and a moment later to the group.
+/// One client has unsent bytes and is armed, and strace holds up the worker that answers another one.
+void counts_who_waits(Subject& subject) {
+    RunningServer& server = subject.start();
+    Client deaf = subject.connect(4096);
+    deaf.send_until_stuck(random_bytes(1 << 16, 5));
+    std::vector<pid_t> workers = threads_of(server.pid());
+    workers.erase(workers.begin()); // the main thread
+    std::vector<std::string> options{"-qq", "-e", "trace=write", "-e", "inject=write:delay_enter=6000000"};
+    for (const pid_t worker : workers) options.insert(options.end(), {"-p", std::to_string(worker)});
+    const AttachedStrace strace(options, workers);
+    Client asks = subject.connect();
+    asks.send("a question");
+    wait_until("that a worker answers", [&] { return tasks_in(server.pid(), SYS_write) > 0; });
+    server.process().signal(SIGTERM);
+    server.process().wait(long_enough);
+    const std::string said = server.process().standard_error();
+    expect(said == "stopped after 5 s: 2 clients had not got all of their answers\n", "the server got SIGTERM",
+           "that it counts both", "'" + said + "'");
+}
+
 void two_signals(Subject& subject) {
     for (const auto& [signal, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
         const RunningServer& server = subject.start();
@@ -202,6 +223,9 @@ void blocked_signals(Subject& subject) {
         server.process().signal(signal);
         expect_exit_0(subject.server(), text("the server was started with ", name, " blocked, and got one"));
     }
+    const Idle before = idle(subject.start({}, blocked(SIGCHLD)).pid()); // a process for each client has to be reaped
+    subject.connect().expect_echo("one\n");
+    expect_given_back(subject.server(), before);
 }
 
 /// For before_exec: standard error becomes a pipe in which there is no room. Its reader is the server, which never
@@ -416,8 +440,11 @@ std::vector<Case> stopping_cases() {
         {"begins nothing new", "and does not begin with the other questions", begins_nothing_new},
         {"five seconds at most", "it waits 5 seconds, not longer, and says how many clients have not got their answers",
          five_seconds_at_most},
+        {"counts who waits", "and counts those who wait for the kernel, and those who wait for a worker",
+         counts_who_waits},
         {"two signals", "a second signal changes nothing: what it had read is delivered", two_signals},
-        {"blocked signals", "a signal that was blocked when it was started stops it", blocked_signals},
+        {"blocked signals", "it does what signals ask for, though they were blocked when it was started",
+         blocked_signals},
         {"SIGQUIT", "SIGQUIT (Ctrl-\\) ends it immediately", sigquit},
         {"a child of others", "it waits for no child that it has not started", a_child_of_others},
         {"a child stopped", "a child that is told to stop ends its own client's connection only", a_child_stopped},

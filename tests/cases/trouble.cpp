@@ -18,6 +18,7 @@
 #include "tests/cases/case.h"
 #include "tests/support/idle.h"
 #include "tests/support/sockets.h"
+#include "tests/support/straced.h"
 
 namespace {
 
@@ -230,6 +231,22 @@ void keepalive(Subject& subject) {
     }
 }
 
+/// The kernel sets a broken socket's error first, and a moment later what makes it ready to read and to write. epoll
+/// may look in between. Here strace writes EPOLLERR over the events that epoll_wait reports first.
+void an_error_alone(Subject& subject) {
+    const pid_t server = subject.start().pid();
+    Client client = subject.connect();
+    const std::string data = random_bytes(1 << 16, 17);
+    const std::size_t sent = client.send_until_stuck(data);
+    AttachedStrace strace({"-qq", "-p", std::to_string(server), "-e", "trace=epoll_wait", "-e",
+                           "inject=epoll_wait:poke_exit=@arg2=08000000:when=1"},
+                          {server});
+    client.expect_repeated(data, 0, sent, "epoll_wait reported an error, and nothing else");
+    strace.detach();
+    expect(strace.record().find("{events=EPOLLERR,") != std::string::npos, "strace poked", "EPOLLERR", strace.record());
+    expect_alive(subject, "epoll_wait reported an error, and nothing else");
+}
+
 /// What it writes is then not taken, and by default a signal ends it (SIGXFSZ).
 void log_is_full(Subject& subject) {
     constexpr rlim_t most = 500;
@@ -293,6 +310,7 @@ std::vector<Case> trouble_cases() {
         {"looked at", "and though others look at its descriptors all the time", looked_at},
         {"keepalive", "the kernel asks a silent client whether it is still there: after 60 s, then 6 times every 10 s",
          keepalive},
+        {"an error alone", "an error that epoll reports without room or input loses nothing", an_error_alone},
         {"log is full", "a log that cannot grow is no reason to end", log_is_full},
     };
 }

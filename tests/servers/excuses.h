@@ -76,5 +76,7 @@ inline const std::vector<Excuse> not_asked = {
     {"34", "nineteen thousand", "a set of select's holds descriptors below 1024"},
     {"12345", "slow workers", "it has no threads that wait for work"},
     {"1234", "interest told once", "it has no epoll"},
+    {"1234", "an error alone", "it has no epoll"},
+    {"12345", "counts who waits", "it has no threads that wait for work"},
     {"6", "interest told once", "each event disarms the client, so that only one thread has it (EPOLLONESHOT)"},
 };

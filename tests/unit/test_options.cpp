@@ -80,9 +80,9 @@ TEST_CASE("parse_options: says that a value is missing, or one too many") {
 // Left alone, getopt_long takes the beginning of a name, skips a surplus word, and says things of its own.
 TEST_CASE("parse_options: refuses what it does not know, wherever it is, and names all that is allowed") {
     const std::string argument =
-        GENERATE("--prot", "--prot=80", "--write-workers", "--PORT", "-port", "-p", "-h",    // unknown
-                 "--por", "--por=80", "--verb", "--hel", "--read", "--h", "--read-worker=8", // abbreviated
-                 "more", "port", "7007", "127.0.0.1", "-", "--", "--=80", "");               // surplus
+        GENERATE("--prot", "--prot=80", "--write-workers", "--PORT", "-port", "-p", "-h",          // unknown
+                 "--por", "--por=80", "--verb", "--hel", "--read", "--h", "--read-worker=8",       // abbreviated
+                 "more", "port", "7007", "127.0.0.1", "-", "--", "--=80", "", "--host --verbose"); // surplus
     const std::string complaint =
         argument + ": no such option; allowed are --host --verbose --help --port --backlog --think --read-workers\n";
     CHECK(wrong({argument}) == complaint);
