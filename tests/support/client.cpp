@@ -80,7 +80,7 @@ Client::Client(const Endpoint& server, int receive_buffer, int segment)
     if (connect(fd(), server.address.raw(), server.address.size) < 0 && errno != EINPROGRESS) {
         throw Failed{"connected", "a connection", std::strerror(errno)};
     }
-    wait_for_connection(server);
+    if (patience_ > milliseconds(0)) wait_for_connection(server);
     int error = 0;
     socklen_t size = sizeof error;
     getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size);

@@ -21,7 +21,8 @@ inline Address local_address(int socket) {
     return address;
 }
 
-/// Where a server listens, and how long its clients wait for anything before they say that it does not come.
+/// Where a server listens, and how long its clients wait for anything before they say that it does not come. Without
+/// any patience they wait for nothing, not even for the connection.
 struct Endpoint {
     Address address;
     milliseconds patience = long_enough;

@@ -56,6 +56,8 @@ class Talker {
     /// It has got all that it must get (which is nothing certain for one that leaves or resets).
     [[nodiscard]] bool served() const { return done_ && served_; }
     [[nodiscard]] const Role& role() const { return role_; }
+    /// Its own address, while it is connected.
+    [[nodiscard]] Address address() const { return client_.address(); }
     [[nodiscard]] std::size_t sent() const { return sent_; }
     [[nodiscard]] std::size_t got() const { return got_; }
     [[nodiscard]] Clock::time_point connects_at() const { return connects_at_; }
