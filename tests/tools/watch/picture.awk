@@ -1,21 +1,18 @@
-# What tmux has captured of the window, with its colours, as an SVG picture. Set `title`.
+# What tmux has captured of the window, with its colours, as an SVG picture. Set `title`. The window shows no & and no <.
 BEGIN {
     class[1] = "strong"; class[31] = "waits"; class[33] = "works" # the codes of terminals
 }
 {
-    gsub(/&/, "\\&amp;"); gsub(/</, "\\&lt;")
-    first = ""
     count = split($0, parts, "\033\\[") # each begins with a code, such as 31m
     for (i = 1; i <= count; i++) {
         code = parts[i] + 0
         if (i > 1 && code != 49) now = class[code] # 49 is about the background
         if (i > 1) sub(/^[0-9;]*m/, "", parts[i])
-        if (first == "" && parts[i] ~ /[^ ]/) first = now
+        if (style[NR] == "" && parts[i] ~ /[^ ]/) style[NR] = now
         line[NR] = line[NR] parts[i]
     }
     sub(/ +$/, "", line[NR])
     if (line[NR] != "") last = NR
-    style[NR] = first
 }
 END {
     print "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 700 " last * 18 + 16 "' role='img'>"
@@ -30,9 +27,7 @@ END {
     print "}\n</style>\n<rect width='100%' height='100%' rx='6' class='paper'/>"
     for (i = 1; i <= last; i++) { # the length is given, because fonts differ in their width
         if (line[i] == "") continue
-        letters = line[i]
-        gsub(/&[a-z]+;/, "&", letters)
-        print "<text x='8' y='" i * 18 + 6 "' textLength='" int(length(letters) * 8.5) "' xml:space='preserve' class='" style[i] "'>" line[i] "</text>"
+        print "<text x='8' y='" i * 18 + 6 "' textLength='" int(length(line[i]) * 8.5) "' xml:space='preserve' class='" style[i] "'>" line[i] "</text>"
     }
     print "</svg>"
 }

@@ -12,6 +12,6 @@ struct Line {
 using Lines = std::vector<Line>;
 
 /// `title`: what the server is called; `own`: what our own clients do.
-/// At most `height` lines of `width` letters. 0 stands for as many as are needed.
-Lines screen(const Snapshot& now, const std::string& title, const std::vector<std::string>& own, std::size_t width = 80,
-             std::size_t height = 0);
+/// For a terminal of so many letters and lines. 0 stands for as many lines as are needed.
+Lines lay_out(const Snapshot& now, const std::string& title, const std::vector<std::string>& own,
+              std::size_t width = 80, std::size_t height = 0);

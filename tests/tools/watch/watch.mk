@@ -14,7 +14,7 @@ need-ncurses:
 ###                       PORT=7100, ARGS='--think 2000'; ONCE=1 prints one snapshot
 watch: $(WATCHER) $(if $(PID),,$(one))
 	@$(if $(filter undefined,$(origin PID)),,$(if $(PID),,echo 'PID is empty: which process? make watch PID=4711' >&2; exit 2;)) \
-	    $(WATCHER) $(if $(PID),pid $(PID) $(PORT),start $(one) $(or $(PORT),7007) $(ARGS))
+	    $(WATCHER) $(if $(PID),pid $(PID) $(PORT),start $(one) --port $(or $(PORT),7007) $(ARGS))
 
 # For tests/run.sh: the window, driven in tmux, and whether the pages' screenshots show what is to be seen.
 watch_checks = watch tests/tools/watch/watch_test.sh $(WATCHER) $(tested)

@@ -3,13 +3,15 @@
 #include <ncurses.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <iomanip>
 #include <iostream>
+#include <memory>
 
-#include "tests/tools/watch/own_client.h"
+#include "tests/support/talker.h"
+#include "tests/tools/watch/screen.h"
 
 namespace {
 
@@ -20,33 +22,36 @@ constexpr const char* help = R"(
  Follow a client's bytes from left to right. What it has sent is in its kernel
  (its Send-Q), in the server's kernel (our Recv-Q), or else the server has read
  it. What the server has sent is in our Send-Q, its Recv-Q, or has been read.
- The end (FIN) counts as a byte. You see ? for an end that is gone, or that is
- on another machine.
+ The end (FIN) counts as a byte. ? stands for an end that is gone or elsewhere.
 
  A client waits while it is in the listen queue, or while not all that it has
  sent has come back. The server is the reason if it is in a call for another.
  For whom a sleeping thread works is concluded from what it has read and not
  sent back, which is right only for an echo server.
 
- epoll: IN and OUT are asked for. With EPOLLONESHOT it is once, and afterwards
- the descriptor is disarmed. What the server keeps in its own memory (unsent
+ epoll: IN and OUT are asked for. With ONESHOT it is once, and afterwards the
+ descriptor is disarmed. What the server keeps in its own memory (unsent
  bytes, the queues of chapter 06) cannot be seen from outside.)";
 
-/// Takes the whole terminal, by ncurses, if it can. If not, each screen is printed below the one before.
-bool take_terminal() {
+/// Set by a key or a signal.
+volatile std::sig_atomic_t told_to_end = 0;
+
+/// Takes the whole terminal, by ncurses, until nobody has what this returns any more. Returns nothing where that cannot
+/// be; then each screen is printed below the one before.
+std::shared_ptr<WINDOW> take_terminal() {
     const char* name = std::getenv("TERM");
-    if (name == nullptr || std::string(name) == "dumb" || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) return false;
-    initscr();
+    if (name == nullptr || std::string(name) == "dumb" || std::getenv("ONCE") != nullptr) return nullptr;
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) return nullptr;
+    std::shared_ptr<WINDOW> whole(initscr(), [](WINDOW*) { endwin(); });
     raw(); // Ctrl-C is a key, so that it is we who tidy up
     noecho();
     nodelay(stdscr, TRUE);
     curs_set(0);
-    if (std::getenv("NO_COLOR") != nullptr || !has_colors()) return true;
-    start_color();
+    if (std::getenv("NO_COLOR") == nullptr) start_color(); // or what follows changes nothing
     use_default_colors();
     init_pair(1, COLOR_RED, -1);
     init_pair(2, COLOR_YELLOW, -1);
-    return true;
+    return whole;
 }
 
 void draw(const Lines& lines) {
@@ -60,26 +65,54 @@ void draw(const Lines& lines) {
     refresh();
 }
 
+void print(const Lines& lines) {
+    for (const Line& line : lines) std::cout << line.text << '\n';
+    std::cout << std::endl;
+}
+
+/// c: a silent client; h: one that says hello; n: one that sends and never reads.
+Talker connect_client(int key, const Address& server) {
+    static const std::string much(32 << 20, 'n'); // more than the kernel's buffers can hold
+    Role role{"silent", ""};
+    if (key == 'h') role = {"hello", "hello\n"};
+    if (key == 'n') role = {"never reads", much};
+    role.reads_late = key == 'n';
+    role.end = Role::End::stays;
+    return Talker({server, milliseconds(0)}, role);
+}
+
+/// "B: hello came back after 0.08 ms"
+std::string story(const Talker& client, const Snapshot& now) {
+    if (client.done() && !client.served()) return client.story(); // it is gone
+    const std::uint16_t port = port_of(client.address());
+    std::string name = "-";
+    for (const Connection& one : now.connections) {
+        if (one.address.second == port) name = one.name;
+    }
+    if (client.role().name != "hello") return name + ": " + client.role().name;
+    const auto end = client.done() ? client.done_at() : Clock::now();
+    const std::chrono::duration<double, std::milli> time = end - client.connects_at();
+    return text(name, client.done() ? ": hello came back after " : ": no answer for ", std::fixed, std::setprecision(2),
+                time.count(), " ms");
+}
+
 class Window {
   public:
-    Window(pid_t pid, std::uint16_t port, std::string title) : watcher_(pid, port), title_(std::move(title)) {}
-    ~Window() {
-        if (whole_) endwin();
-    }
-    Window(const Window&) = delete;
-    Window& operator=(const Window&) = delete;
+    Window(pid_t pid, int port, std::string title) : watcher_(pid, port), title_(std::move(title)) {}
 
     /// Looks at the server and shows it, again and again. False when it has ended.
-    bool run(pid_t pid) {
+    bool run() {
         while (told_to_end == 0) {
             const auto start = Clock::now();
             const std::clock_t used = std::clock();
             now_ = watcher_.look();
-            if (has_ended(pid)) return false;
+            if (has_ended(now_.pid)) return false;
             show();
-            // Ten times a second; but however many clients there are, it takes at most 4 % of a core.
-            const auto cpu = std::chrono::microseconds((std::clock() - used) * 1'000'000 / CLOCKS_PER_SEC);
-            const auto next = start + std::max<Clock::duration>(milliseconds(whole_ ? 100 : 1000), 25 * cpu);
+            if (std::getenv("ONCE") != nullptr) return true;
+            // Ten times a second, but at most 4 % of a core, however many clients there are. So it is also rare that we
+            // read a long list of epoll's, which is locked meanwhile (49 ms for 10,000 clients).
+            const std::chrono::microseconds cpu(std::clock() - used);
+            const auto next = start + std::max<Clock::duration>(milliseconds(terminal_ ? 100 : 1000), 25 * cpu);
             while (told_to_end == 0 && Clock::now() < next) wait(next - Clock::now());
         }
         return true;
@@ -88,47 +121,46 @@ class Window {
   private:
     void show() {
         std::vector<std::string> own;
-        for (auto it = clients_.rbegin(); it != clients_.rend(); ++it) own.push_back(it->story(now_));
-        if (!whole_) return print(screen(now_, title_, own));
+        for (auto it = clients_.rbegin(); it != clients_.rend(); ++it) own.push_back(story(*it, now_));
+        if (!terminal_) return print(lay_out(now_, title_, own));
         if (helps_) return draw({{help}});
-        draw(screen(now_, title_, own, static_cast<std::size_t>(COLS), static_cast<std::size_t>(LINES)));
+        draw(lay_out(now_, title_, own, static_cast<std::size_t>(COLS), static_cast<std::size_t>(LINES)));
     }
 
     /// Waits for keys, and for what our clients wait for.
     void wait(Clock::duration time) {
         std::vector<pollfd> all;
-        for (const OwnClient& client : clients_) all.push_back(client.waits_for());
-        all.push_back({whole_ ? STDIN_FILENO : -1, POLLIN, 0});
+        for (const Talker& client : clients_) {
+            all.push_back(client.waits_for());
+            if (client.role().reads_late) all.back().events &= POLLOUT; // it never reads
+        }
+        all.push_back({terminal_ ? STDIN_FILENO : -1, POLLIN, 0});
         poll(all.data(), all.size(), static_cast<int>(std::chrono::ceil<milliseconds>(time).count()));
         for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].act(all[i].revents);
         if ((all.back().revents & (POLLHUP | POLLERR)) != 0) told_to_end = 1; // the terminal is gone
-        for (int key = whole_ ? getch() : ERR; key != ERR; key = getch()) press(key);
+        for (int key = terminal_ ? getch() : ERR; key != ERR; key = getch()) press(key);
     }
 
     void press(int key) {
-        constexpr int ctrl_c = 3;
-        if (key == 'q' || key == ctrl_c) told_to_end = 1;
+        if (key == 'q' || key == 3 /* Ctrl-C */) told_to_end = 1;
         if (key == '?') helps_ = !helps_;
-        if (key == 'c' || key == 'h' || key == 'n') clients_.emplace_back(key, address_of(now_.listener));
         if (key == 'x' && !clients_.empty()) clients_.pop_back();
+        const bool connects = key == 'c' || key == 'h' || key == 'n';
+        if (connects && now_.listener.state != 0) clients_.push_back(connect_client(key, address_of(now_.listener)));
         show();
     }
 
     Watcher watcher_;
     std::string title_;
     Snapshot now_{};
-    std::vector<OwnClient> clients_;
+    std::vector<Talker> clients_;
     bool helps_ = false;
-    bool whole_ = take_terminal();
+    std::shared_ptr<WINDOW> terminal_ = take_terminal();
 };
 
 } // namespace
 
-void print(const Lines& lines) {
-    for (const Line& line : lines) std::cout << line.text.substr(0, line.text.find_last_not_of(' ') + 1) << '\n';
-    std::cout << std::endl;
-}
-
-bool show_window(pid_t pid, std::uint16_t port, const std::string& title) {
-    return Window(pid, port, title).run(pid);
+void watch(pid_t pid, int port, const std::string& title) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, [](int) { told_to_end = 1; });
+    if (!Window(pid, port, title).run()) std::cout << "the server has ended\n";
 }

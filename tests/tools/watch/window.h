@@ -1,14 +1,10 @@
 // The window: a server, refreshed in place, and keys that play the part of its clients.
 #pragma once
 
-#include <csignal>
+#include <sys/types.h>
 
-#include "tests/tools/watch/screen.h"
+#include <string>
 
-/// Set by a key or a signal.
-inline volatile std::sig_atomic_t told_to_end = 0;
-
-/// Shows the server until told to end. False when the server has ended before.
-bool show_window(pid_t pid, std::uint16_t port, const std::string& title);
-
-void print(const Lines& lines);
+/// Shows the server until it has ended, or a key or a signal ends the window. With ONCE in the environment it prints
+/// one snapshot. `title`: what the server is called.
+void watch(pid_t pid, int port, const std::string& title);
