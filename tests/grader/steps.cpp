@@ -61,6 +61,10 @@ void expect_a_connection(Subject& subject) {
 }
 
 void listens(Subject& subject) {
+    const auto names_port = [](const std::string& word) { return word.find("{port}") != std::string::npos; };
+    if (std::none_of(subject.command().begin(), subject.command().end(), names_port)) {
+        subject.remark("SERVER has no {port}, so your server is not told where to listen.");
+    }
     try {
         subject.start();
         expect_a_connection(subject);
