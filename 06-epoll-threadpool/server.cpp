@@ -169,7 +169,7 @@ void Server::start_workers(int readers, int writers) {
 
 /// Each worker ends when it has done what it is doing. Then all clients are the main thread's.
 void Server::stop_workers() {
-    int waiting = -static_cast<int>(read_queue.close()); // nothing was read yet of those in that queue
+    int waiting = -static_cast<int>(read_queue.close()); // those in this queue have all their answers so far
     write_queue.close();
     {
         const std::lock_guard lock(clients_mutex);
