@@ -1,5 +1,7 @@
 #include "tests/cases/case.h"
 
+#include <signal.h>
+
 #include <algorithm>
 
 #include "tests/support/sockets.h"
@@ -44,6 +46,15 @@ Client Subject::served_client() {
 
 void expect_served(Subject& subject, const std::string& situation) {
     say_first(situation + "; then another client ", [&] { subject.connect().expect_echo("am I served?\n"); });
+}
+
+void stop_or_continue(const RunningServer& server, int signal) {
+    const std::vector<pid_t> processes = process_tree(server.pid());
+    for (const pid_t pid : processes) kill(pid, signal);
+    wait_until(signal == SIGSTOP ? "that it has stopped" : "that it goes on", [&] {
+        return std::all_of(processes.begin(), processes.end(),
+                           [&](pid_t pid) { return (process_state(pid) == 'T') == (signal == SIGSTOP); });
+    });
 }
 
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got) {

@@ -88,6 +88,10 @@ struct Case {
 /// Throws Failed unless another client is served, in this situation.
 void expect_served(Subject& subject, const std::string& situation);
 
+/// Sends SIGSTOP or SIGCONT to the server and all its processes, and waits until they have stopped or go on. A server
+/// that is stopped stands for one that is busy: it finds all that came meanwhile when it looks next.
+void stop_or_continue(const RunningServer& server, int signal);
+
 /// Throws Failed unless `holds`.
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got);
 

@@ -15,30 +15,17 @@ std::size_t processes_and_threads(pid_t server) {
     return sum;
 }
 
-/// The same when it has not changed for 100 ms, as those of clients that have left may take a moment to end.
-std::size_t settled_processes_and_threads(pid_t server) {
-    std::size_t now = processes_and_threads(server);
-    auto since = Clock::now();
-    wait_until("that the number of processes and threads stays the same", [&] {
-        const std::size_t before = std::exchange(now, processes_and_threads(server));
-        if (now != before) since = Clock::now();
-        return Clock::now() - since > milliseconds(100);
-    });
-    return now;
-}
-
 /// Clients that have been served, one after the other, and go on being connected.
 std::vector<Client> served_clients(Subject& subject, std::size_t count) {
     std::vector<Client> clients;
-    while (clients.size() < count) {
-        clients.push_back(subject.served_client());
-    }
+    while (clients.size() < count) clients.push_back(subject.served_client());
     return clients;
 }
 
+/// The same beside so many clients. Those of clients that have left may take a moment to end.
 std::size_t processes_and_threads_with(Subject& subject, std::size_t count) {
     const std::vector<Client> clients = served_clients(subject, count);
-    return settled_processes_and_threads(subject.server().pid());
+    return settled([&] { return processes_and_threads(subject.server().pid()); }, milliseconds(100));
 }
 
 /// A pool may grow to its full size, with the first clients or only with a hundred; what grows each time is no pool.

@@ -285,26 +285,13 @@ void out_of_ports(Subject& subject) {
     subject.connect().expect_echo("and one from another\n");
 }
 
-/// What it has when that has stayed the same for a moment, and no child waits to be reaped; or after three seconds.
-Idle idle_when_settled(pid_t server) {
-    Idle now = idle(server);
-    auto since = Clock::now();
-    const auto settled = [&] {
-        const Idle before = std::exchange(now, idle(server));
-        if (now != before || now.zombies > 0) since = Clock::now();
-        return Clock::now() - since > milliseconds(200);
-    };
-    static_cast<void>(eventually(settled, milliseconds(3000)));
-    return now;
-}
-
 /// Plays the same twice. What a server keeps for good, such as the threads of a pool, comes with the first time; a leak
 /// grows the second time as well. A few more threads or processes may be: a pool grows when one of them is a moment
 /// late.
 void expect_given_back_the_second_time(Subject& subject, const std::string& did, const std::function<void()>& scene) {
     const RunningServer& server = subject.start();
     scene();
-    const Idle before = idle_when_settled(server.pid());
+    const Idle before = settled([&] { return idle(server.pid()); }, milliseconds(200), milliseconds(3000));
     scene();
     expect_given_back(server, before, "twice: " + did, {2, 10, 10, 0});
 }
@@ -318,25 +305,23 @@ void all_is_given_back(Subject& subject) {
     });
 }
 
-/// Thirty clients leave while the server is stopped (SIGSTOP). It stands for one that is busy just then.
+/// Thirty clients leave while the server is stopped (SIGSTOP).
 void thirty_leave(Subject& subject) {
-    RunningServer& server = subject.server();
+    const pid_t server = subject.server().pid();
     {
         std::vector<Client> clients;
-        for (int i = 0; i < 30; ++i) {
-            clients.push_back(subject.served_client());
-        }
-        server.process().signal(SIGSTOP);
-        wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
+        for (int i = 0; i < 30; ++i) clients.push_back(subject.served_client());
+        kill(server, SIGSTOP);
+        wait_until("that it has stopped", [&] { return process_state(server) == 'T'; });
     }
     // Its children run on and end now. Those that do not, in a server that forks in advance, are not what this is
     // about.
     const auto have_ended = [&] {
-        const std::vector<pid_t> tree = process_tree(server.pid());
+        const std::vector<pid_t> tree = process_tree(server);
         return std::all_of(tree.begin() + 1, tree.end(), [](pid_t pid) { return process_state(pid) == 'Z'; });
     };
     static_cast<void>(eventually(have_ended, milliseconds(2000)));
-    server.process().signal(SIGCONT);
+    kill(server, SIGCONT);
 }
 
 void thirty_leave_at_once(Subject& subject) {

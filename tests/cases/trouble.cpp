@@ -10,13 +10,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <fstream>
+#include <iostream>
 #include <stop_token>
 #include <thread>
 
 #include "common/check.h"
 #include "tests/cases/case.h"
 #include "tests/support/idle.h"
+#include "tests/support/in_child.h"
 #include "tests/support/sockets.h"
 #include "tests/support/straced.h"
 
@@ -25,16 +26,6 @@ namespace {
 void expect_alive(Subject& subject, const std::string& after) {
     expect_running(subject.server(), after);
     expect_served(subject, after);
-}
-
-/// Sends SIGSTOP or SIGCONT to the server and all its processes, and waits until they have stopped or go on.
-void stop_or_continue(const RunningServer& server, int signal) {
-    const std::vector<pid_t> processes = process_tree(server.pid());
-    for (const pid_t pid : processes) kill(pid, signal);
-    wait_until(signal == SIGSTOP ? "that it has stopped" : "that it goes on", [&] {
-        return std::all_of(processes.begin(), processes.end(),
-                           [&](pid_t pid) { return (process_state(pid) == 'T') == (signal == SIGSTOP); });
-    });
 }
 
 void reset_before_a_word(Subject& subject) {
@@ -60,22 +51,16 @@ void reset_with_a_lot_unread(Subject& subject) {
 
 /// A program that sends without end and never reads, killed in the middle of it.
 void client_killed(Subject& subject) {
-    const RunningServer& server = subject.start();
-    const std::string address = "/dev/tcp/127.0.0.1/" + server.port();
+    subject.start();
     for (int i = 0; i < 3; ++i) {
-        Process client({{"bash", "-c", "exec 3<>" + address + "; echo hello >&3; head -n 1 <&3; exec yes >&3"}});
-        const auto back = client.read_line(subject.patience());
-        expect(back == "hello", "sent 'hello' with bash", "'hello' back", back ? *back : "nothing");
-        // It has become `yes`, and waits for room: both sides have unread bytes.
-        const auto sends = [&] {
-            std::string name;
-            std::ifstream(text("/proc/", client.pid(), "/comm")) >> name;
-            return name == "yes" && process_state(client.pid()) == 'S';
-        };
-        expect(eventually(sends, subject.patience()), "sent without reading", "that there is no room some time",
-               "it sends on and on");
-        client.signal(SIGKILL);
-        client.wait(subject.patience());
+        Process sender(forked([&] {
+            Client client = subject.served_client();
+            const std::string data(1 << 26, 'x');
+            std::cout << "sends" << std::endl;
+            client.send(data);
+        }));
+        // Then it waits for room, so both sides have unread bytes. At the end of `sender` it is killed (SIGKILL).
+        wait_until_it_waits(sender, "sends");
     }
     expect_alive(subject, "3 clients were killed (SIGKILL) while they sent");
 }
@@ -96,14 +81,12 @@ void gone_reader(Subject& subject) {
 }
 
 void stopped_and_continued(Subject& subject) {
-    RunningServer& server = subject.start();
+    const RunningServer& server = subject.start();
     Client client = subject.connect();
     client.expect_echo("before\n");
     for (int i = 0; i < 3; ++i) {
-        server.process().signal(SIGSTOP); // and SIGCONT: whatever waits may now return EINTR, see signal(7)
-        wait_until("that it has stopped", [&] { return process_state(server.pid()) == 'T'; });
-        server.process().signal(SIGCONT);
-        wait_until("that it goes on", [&] { return process_state(server.pid()) != 'T'; });
+        stop_or_continue(server, SIGSTOP);
+        stop_or_continue(server, SIGCONT); // whatever waits may now return EINTR, see signal(7)
         client.expect_echo("after\n");
     }
     client.close();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "tests/support/failed.h"
 
@@ -44,7 +45,21 @@ template <typename Condition>
     return true;
 }
 
-/// The same where all that follows would mean nothing without it: throws Failed when `what` never comes true.
+/// What `look` gives when that has stayed the same for `quiet`, or what it gives after `time`.
+template <typename Look>
+auto settled(Look look, milliseconds quiet, milliseconds time = long_enough) {
+    auto now = look();
+    auto since = Clock::now();
+    const auto is_settled = [&] {
+        const auto before = std::exchange(now, look());
+        if (now != before) since = Clock::now();
+        return Clock::now() - since > quiet;
+    };
+    static_cast<void>(eventually(is_settled, time));
+    return now;
+}
+
+/// Waits for what all that follows would mean nothing without: throws Failed when `what` never comes true.
 template <typename Condition>
 void wait_until(const std::string& what, Condition condition, milliseconds time = long_enough) {
     if (!eventually(condition, time)) throw Failed{"waited", what, text("not in ", time.count(), " ms")};
