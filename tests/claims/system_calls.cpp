@@ -78,7 +78,7 @@ bool plain_bind_fails() {
 
 CLAIM(S2, "`bind` fails if the address is taken; SO_REUSEADDR allows a restart beside old connections") {
     static const bool plain_fails = plain_bind_fails();
-    const bool holds = plain_fails && keeps(chapter, {"address taken", "same port again"});
+    const bool holds = plain_fails && keeps(chapter, {"address taken", "starts again"});
     return {holds, holds ? "EADDRINUSE; restarted beside a TIME_WAIT" : ""};
 }
 

@@ -1,6 +1,7 @@
 #include "common/connection.h"
 
 #include <iostream>
+#include <map>
 
 #include "common/write_all.h"
 #include "tests/catch.h"
@@ -71,6 +72,21 @@ TEST_CASE("Connection: a client that is gone when the answer is sent is done, an
         std::cout << pair.connection.echo_buffer(no_time);
     });
     CHECK(printed == text("0 STDERR: fd ", pair.connection.fd(), ": left: Broken pipe\n"));
+}
+
+TEST_CASE("deliver: a client that is gone is told of once") {
+    Local pair = local(much);
+    CHECK(pair.connection.echo_buffer(no_time)); // so some bytes are unsent
+    shutdown(pair.client.get(), SHUT_RD);
+    const int fd = pair.connection.fd();
+    const std::string printed = printed_by([&] {
+        ignore_write_signals();
+        verbose = true;
+        std::map<int, Connection> clients;
+        clients.emplace(fd, std::move(pair.connection));
+        deliver(clients);
+    });
+    CHECK(printed == text(" STDERR: fd ", fd, ": left: Broken pipe\n"));
 }
 
 TEST_CASE("Connection: keeps a whole buffer when there is no room at all, and loses nothing while there is none") {
