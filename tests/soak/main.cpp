@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <random>
 #include <utility>
 
@@ -29,7 +28,7 @@ struct Arguments {
 
 [[noreturn]] void refuse(const std::string& complaint) {
     std::cerr << complaint << "usage: soak [--seconds S] [--seed N] SERVER...\n"
-              << "SERVER is one of the six, or a command with {port} in it\n";
+              << "SERVER is one of the six: 03-select-server/server\n";
     std::exit(2);
 }
 
@@ -147,34 +146,32 @@ void expect_no_growth(pid_t server, std::size_t& first, const Sum& sum) {
 }
 
 /// Rounds until the time is over. Throws Failed; mostly the round that failed repeats it.
-void soak(const std::string& server_name, const Arguments& arguments, Sum& sum) {
-    const bool ours = !is_strangers(server_name);
+void soak(const std::string& program, const Arguments& arguments, Sum& sum) {
     const auto until = Clock::now() + std::chrono::duration<double>(arguments.seconds);
     // One server from the first round to the last, so that what it loses in each of them adds up.
-    const std::unique_ptr<RunningServer> server = start_server(server_name);
-    const Idle before = idle(server->pid());
+    RunningServer server(program);
+    const Idle before = idle(server.pid());
     std::size_t memory = 0;
     for (std::uint64_t round = 0; round == 0 || Clock::now() < until; ++round) {
         const std::uint64_t seed = sum.again_seed = arguments.seed + round;
         sum.again_seconds = 0;
-        if (ours && seed % 5 == 4) {
-            const std::unique_ptr<RunningServer> stopped = start_server(server_name);
-            play_round(*stopped, seed, true, sum);
-            expect_good_end(*stopped);
+        if (seed % 5 == 4) {
+            RunningServer stopped(program);
+            play_round(stopped, seed, true, sum);
+            expect_good_end(stopped);
             ++sum.stops;
             continue;
         }
-        play_round(*server, seed, false, sum);
-        expect_running(*server);
-        if (ours) expect_given_back(*server, before);
-        expect_no_spin(server->pid(), "everyone has left");
+        play_round(server, seed, false, sum);
+        expect_running(server);
+        expect_given_back(server, before);
+        expect_no_spin(server.pid(), "everyone has left");
         sum.again_seconds = arguments.seconds; // memory grows from round to round
         sum.again_seed = arguments.seed;
-        if (sum.rounds > 1) expect_no_growth(server->pid(), memory, sum);
+        if (sum.rounds > 1) expect_no_growth(server.pid(), memory, sum);
     }
-    if (!ours) return;
-    server->process().signal(SIGTERM);
-    expect_good_end(*server);
+    server.process().signal(SIGTERM);
+    expect_good_end(server);
 }
 
 void soak_and_say(const std::string& program, const std::string& server, const Arguments& arguments, Tally& tally) {

@@ -22,27 +22,13 @@ std::size_t below(Random& random, std::size_t limit) {
     return random() % limit;
 }
 
-/// One change to a text: a byte put in or overwritten, a piece taken out, doubled or put elsewhere.
+/// One change to a text: some of it, often nothing, makes way for a byte, for nothing, or for a piece from elsewhere.
 void change(std::string& text, Random& random) {
-    const std::size_t at = below(random, text.size() + 1);
-    const std::string piece = text.substr(at, below(random, 31));
-    const auto byte = static_cast<char>(random());
-    switch (below(random, 5)) {
-    case 0:
-        text.insert(at, 1, byte);
-        break;
-    case 1:
-        text.replace(at, 1, 1, byte);
-        break;
-    case 2:
-        text.erase(at, piece.size());
-        break;
-    case 3:
-        text.insert(at, piece);
-        break;
-    default:
-        text.insert(below(random, text.size() + 1), piece);
-    }
+    const auto somewhere = [&] { return below(random, text.size() + 1); };
+    const auto some = [&] { return below(random, 31) * below(random, 2); };
+    const bool byte = below(random, 2) == 0;
+    const std::string piece = byte ? std::string(1, static_cast<char>(random())) : text.substr(somewhere(), some());
+    text.replace(somewhere(), some(), piece);
 }
 
 /// Gives a parser texts that were good before some bytes of them changed.
