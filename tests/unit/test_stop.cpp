@@ -114,6 +114,7 @@ TEST_CASE("end_now: the alarm ends the process with the status of the stop, and 
         std::cout << unanswered << std::flush; // before anything is counted
         unanswered = end.clients;
         stop_status = end.status;
+        std::raise(SIGTERM);
         std::raise(SIGALRM); // 5 seconds later
         std::cerr << "goes on";
     });
