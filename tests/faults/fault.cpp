@@ -12,12 +12,15 @@ struct Line {
     const char* calls;
     const char* errors;
     Fault kind; // its flags and options
+    const char* whens = "1 2 5";
 };
 
 const Fault plain{};
 const Fault connection{.may_lose = true};
 const Fault stop{.at_stop = true};
 const Fault stop_one{.may_lose = true, .at_stop = true};
+const Fault crowded{.may_lose = true, .crowd = 900}; // few need no more memory than a server has from the start
+const Fault very_crowded{.may_lose = true, .crowd = 3000};
 const Fault worker{.in_a_worker = true};
 const Fault listener{.ends_it = true};
 const Fault thinking{.options = {"--think", "1"}};
@@ -33,11 +36,13 @@ const Fault thinking{.options = {"--think", "1"}};
 //   A worker's first futex is a wait; that one may say EAGAIN and EINTR.
 // - rt_sigprocmask: the servers call it before the first client. Later libc does, in fork, where it cannot fail.
 // - an error for brk: the kernel never gives one, it gives the old end of the heap. See `no_heap`.
+// Errors "2+" stay for a while: no spinning, and everyone is served when they are gone.
 const std::vector<Line> plan = {
     {"0123456", "accept,accept4",
      "EAGAIN EINTR ECONNABORTED EMFILE ENFILE ENOBUFS ENOMEM EPROTO EPERM EOPNOTSUPP ENETDOWN ENETUNREACH "
      "EHOSTDOWN EHOSTUNREACH ENONET ENOPROTOOPT ETIMEDOUT ENOSR ESOCKTNOSUPPORT EPROTONOSUPPORT EFAULT",
      plain},
+    {"0123456", "accept,accept4", "EMFILE ENFILE ENOBUFS ENOMEM", plain, "2+"},
     {"123456", "accept,accept4", "EINVAL EBADF ENOTSOCK ENOSYS", listener},
     {"0123456", "read,recvfrom,readv,recvmsg", "EINTR", plain},
     {"0456", "read,recvfrom,readv,recvmsg", "EAGAIN", plain},
@@ -51,13 +56,15 @@ const std::vector<Line> plan = {
      connection},
     {"0", "shutdown", "ENOTCONN ENOBUFS EBADF EINVAL ENOTSOCK", connection},
     {"02", "clone,clone3,fork,vfork", "EAGAIN ENOMEM", plain},
+    {"02", "clone,clone3,fork,vfork", "EAGAIN", plain, "1+"},
     {"02", "wait4", "EINTR ECHILD", plain},
     {"2", "prctl", "EINVAL EPERM", plain},
     {"034", "select,pselect6", "EINTR ENOMEM EINVAL EBADF", plain},
+    {"034", "select,pselect6", "ENOMEM", plain, "2+"},
     {"04", "fcntl", "EINVAL EBADF EPERM", connection},
     {"056", "epoll_ctl", "ENOMEM ENOSPC EPERM EEXIST ENOENT EINVAL EBADF ELOOP", connection},
     {"056", "epoll_wait,epoll_pwait", "EINTR EINVAL EBADF EFAULT", plain},
-    {"06", "futex", "EAGAIN EINTR", worker},
+    {"06", "futex", "EAGAIN EINTR", worker, "1"},
     {"123456", "clock_nanosleep", "EINTR EINVAL EFAULT", thinking},
     {"123456", "ioctl", "EBADF EINVAL ENOTTY EFAULT", stop_one},
     {"2", "wait4", "EINTR", stop},
@@ -66,6 +73,8 @@ const std::vector<Line> plan = {
     {"2", "kill", "ESRCH EPERM EINVAL", stop},
     {"2", "rt_sigaction", "EINVAL EFAULT", connection},
     {"0123456", "mmap,mremap,mprotect", "ENOMEM", connection},
+    {"0234", "mmap,mremap,mprotect", "ENOMEM", crowded, "1 2 1+"},
+    {"56", "mmap,mremap,mprotect", "ENOMEM", very_crowded, "1 2 1+"},
 };
 
 bool holds(const Line& line, int chapter) {
@@ -82,19 +91,6 @@ void add(std::vector<Fault>& all, Fault kind, const std::string& prefix, const s
             all.push_back(kind);
         }
     }
-}
-
-/// Errors that stay for a while: no spinning, and everyone is served when they are gone.
-void add_lasting(std::vector<Fault>& all, const Fault& kind, int chapter) {
-    if (kind.calls.starts_with("accept") && !kind.ends_it)
-        add(all, kind, "error=", "EMFILE ENFILE ENOBUFS ENOMEM", "2+");
-    if (kind.no_heap() && chapter != 1) {
-        Fault crowded = kind; // few clients need no more memory than a server has from the start
-        crowded.crowd = chapter >= 5 ? 3000 : 900;
-        add(all, crowded, "error=", "ENOMEM", "1 2 1+");
-    }
-    if (kind.calls.starts_with("clone")) add(all, kind, "error=", "EAGAIN", "1+");
-    if (kind.calls.starts_with("select")) add(all, kind, "error=", "ENOMEM", "2+");
 }
 
 /// A signal that is handled or does nothing, at the call; and a call that takes long, before and after its work.
@@ -137,8 +133,7 @@ std::vector<Fault> all_faults(int chapter) {
         if (!holds(line, chapter)) continue;
         Fault kind = line.kind;
         kind.calls = line.calls;
-        add(all, kind, "error=", line.errors, kind.in_a_worker ? "1" : "1 2 5");
-        add_lasting(all, kind, chapter);
+        add(all, kind, "error=", line.errors, line.whens);
         if (kind.at_stop || !seen.insert(kind.calls).second) continue;
         add_signals_and_delays(all, kind, chapter);
         if (chapter > 0 && !kind.no_heap()) add_stops(all, kind, chapter);
