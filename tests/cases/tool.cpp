@@ -1,4 +1,5 @@
 // Other people's clients, and strace as the witness.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -82,9 +83,9 @@ void hardened(Subject& subject) {
 constexpr int clients = 50;
 constexpr int messages = clients * 20;
 
-/// strace -c's table of the calls that were made while 50 clients sent `rounds` messages each, and left.
-std::string table_of_calls(Subject& subject, int rounds) {
-    Straced traced({"-c"}, subject.program());
+/// The calls that were made while 50 clients sent `rounds` messages each, and left.
+std::vector<TraceEvent> calls_of(Subject& subject, int rounds) {
+    Straced traced({}, subject.program());
     {
         const std::string message = "a message of the ordinary kind\n";
         std::vector<Client> crowd;
@@ -96,31 +97,35 @@ std::string table_of_calls(Subject& subject, int rounds) {
         for (Client& client : crowd) client.finish_sending();
         for (Client& client : crowd) client.receive_all();
     }
-    return traced.finish();
+    return read_strace(traced.finish());
 }
 
 /// How often the calls are made for `messages` messages of 50 clients, without what it takes to start, to connect, to
 /// leave and to stop: the difference between a run with 30 rounds and one with 10.
 class CallsForMessages {
   public:
-    explicit CallsForMessages(Subject& subject)
-        : few_(table_of_calls(subject, 10)), many_(table_of_calls(subject, 30)) {}
+    explicit CallsForMessages(Subject& subject) : few_(calls_of(subject, 10)), many_(calls_of(subject, 30)) {}
 
     [[nodiscard]] long errors(const std::string& call) const {
-        return counted_calls(many_, call).errors - counted_calls(few_, call).errors;
+        return difference([&](const TraceEvent& event) { return event.is(call) && !event.error.empty(); });
     }
 
     void expect_about(const std::string& call, long expected) const {
-        const long got = counted_calls(many_, call).calls - counted_calls(few_, call).calls;
+        const long got = difference([&](const TraceEvent& event) { return event.is(call); });
         expect(got >= expected - 5 && got <= expected + 5, did, text("about ", expected, " calls of ", call),
-               text(got, "\n", many_));
+               text(got));
     }
 
-    const std::string did = text(clients, " clients sent ", messages, " messages under strace -c");
+    const std::string did = text(clients, " clients sent ", messages, " messages under strace");
 
   private:
-    std::string few_;
-    std::string many_;
+    template <typename Wanted>
+    [[nodiscard]] long difference(Wanted wanted) const {
+        return std::count_if(many_.begin(), many_.end(), wanted) - std::count_if(few_.begin(), few_.end(), wanted);
+    }
+
+    std::vector<TraceEvent> few_;
+    std::vector<TraceEvent> many_;
 };
 
 void one_read_one_write(Subject& subject) {
@@ -139,11 +144,11 @@ void no_read_in_vain(Subject& subject) {
 void few_waits(Subject& subject) {
     // How many it takes depends on how busy the machine is, so a difference of two runs would say nothing.
     constexpr int rounds = 30;
-    const std::string table = table_of_calls(subject, rounds);
-    long waits = 0;
-    for (const char* call : {"epoll_wait", "select", "pselect6"}) waits += counted_calls(table, call).calls;
+    const std::vector<TraceEvent> calls = calls_of(subject, rounds);
+    const auto waits = std::count_if(
+        calls.begin(), calls.end(), [](const TraceEvent& event) { return event.is_select() || event.is_epoll_wait(); });
     expect(waits > 0 && waits < clients * rounds,
-           text(clients, " clients sent ", rounds, " messages each under strace -c"),
+           text(clients, " clients sent ", rounds, " messages each under strace"),
            "fewer waits than messages, as one finds several clients ready", text(waits, " waits"));
 }
 

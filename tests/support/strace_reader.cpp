@@ -5,10 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string_view>
-
-#include "tests/support/failed.h"
 
 namespace {
 
@@ -81,18 +78,123 @@ struct Begun {
 
 class Reader {
   public:
-    void read(const std::string& line);
-    std::vector<TraceEvent> finish();
+    void read(const std::string& line) {
+        ++number_;
+        line_ = line;
+        if (line.empty() || line.starts_with("strace: ")) return; // "strace: Process 24305 attached"
+        if (line.starts_with(" > ") && finished_ < events_.size()) return events_[finished_].stack.push_back(line);
+        std::string_view text = line_;
+        take_thread_and_time(text);
+        if (take(text, "<... ")) return read_resumed(text);
+        for (const std::string_view cut : {" <unfinished ...>", " <detached ...>"}) {
+            if (text.ends_with(cut)) return begin_call(text.substr(0, text.size() - cut.size()));
+        }
+        finished_ = events_.size();
+        if (take(text, "--- ")) return read_signal(text);
+        if (take(text, "+++ ")) return read_exit(text);
+        read_call(text, add(TraceEvent::Kind::call, ""));
+    }
+
+    std::vector<TraceEvent> finish() {
+        for (const auto& [thread, begun] : begun_) events_[begun.place].end = latest_;
+        return std::move(events_);
+    }
 
   private:
-    TraceEvent& add(TraceEvent::Kind kind, const std::string& name, const std::string& result = "");
-    void take_thread_and_time(std::string_view& text);
-    void read_signal(std::string_view text);
-    void read_exit(std::string_view text);
-    void read_resumed(std::string_view text);
-    void begin_call(std::string_view text);
-    void read_call(std::string_view text, TraceEvent& event) const;
-    [[noreturn]] void refuse(const std::string& why) const;
+    [[noreturn]] void refuse(const std::string& why) const {
+        throw UnreadableTrace("line " + std::to_string(number_) + " of strace's record cannot be read (" + why +
+                              "): " + line_);
+    }
+
+    TraceEvent& add(TraceEvent::Kind kind, const std::string& name, const std::string& result = "") {
+        return events_.emplace_back(TraceEvent{kind, thread_, time_, time_, name, {}, result, -1, ""});
+    }
+
+    /// "24304 1700000000.123456 ", or without the first, as strace traces one thread; or without the second.
+    void take_thread_and_time(std::string_view& text) {
+        std::string first = take_while(text, is_time);
+        const bool is_thread = first.find('.') == std::string::npos;
+        thread_ = is_thread ? static_cast<pid_t>(std::atol(first.c_str())) : 0;
+        take_while(text, is_space);
+        if (is_thread) first = take_while(text, is_time);
+        time_ = std::strtod(first.c_str(), nullptr);
+        take_while(text, is_space);
+        latest_ = std::max(latest_, time_);
+    }
+
+    /// "SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=1} ---", "stopped by SIGSTOP ---"
+    void read_signal(std::string_view text) {
+        if (!text.ends_with(" ---")) refuse("a signal's line ends with ---");
+        text.remove_suffix(4);
+        take(text, "stopped by ");
+        const std::string name = take_while(text, is_name);
+        if (!name.starts_with("SIG")) refuse("no signal in it");
+        add(TraceEvent::Kind::signal, name, trimmed(text));
+    }
+
+    /// "exited with 0 +++", "killed by SIGSEGV (core dumped) +++"
+    void read_exit(std::string_view text) {
+        if (!text.ends_with(" +++")) refuse("an exit's line ends with +++");
+        text.remove_suffix(4);
+        if (const auto begun = begun_.extract(thread_)) events_[begun.mapped().place].end = time_; // it never returned
+        add(TraceEvent::Kind::exit, std::string(text));
+    }
+
+    /// "read(4, ": the event keeps its place, because the call began there.
+    void begin_call(std::string_view text) {
+        if (begun_.contains(thread_)) refuse("this thread is in another call");
+        const std::string begun(text);
+        const std::string name = take_while(text, is_name);
+        if (name.empty() || !take(text, "(")) refuse("no call in it");
+        // What is known of its arguments by now, for the case that it never returns.
+        const std::string known = std::string(text) + ")";
+        std::string_view rest = known;
+        begun_[thread_] = {begun, events_.size()};
+        add(TraceEvent::Kind::call, name, "?").arguments = take_arguments(rest).value_or(std::vector<std::string>());
+    }
+
+    /// "read resumed>"hello\n", 65536) = 6": the second half of a call. Older ones have a space behind the >.
+    void read_resumed(std::string_view text) {
+        const std::string name = take_while(text, is_name);
+        if (!take(text, " resumed>")) refuse("no call that is resumed");
+        const auto begun = begun_.extract(thread_);
+        if (!begun) refuse("this thread has begun no call");
+        finished_ = begun.mapped().place;
+        TraceEvent& event = events_[finished_];
+        if (event.name != name) refuse("this thread is in " + event.name);
+        event.end = time_;
+        const bool returns = text.find("<unfinished ...>") == std::string_view::npos; // or it ended in the middle of it
+        if (returns) read_call(begun.mapped().text + std::string(text), event);
+    }
+
+    /// "read(4, "hello\n", 65536) = 6 <0.000012>"
+    void read_call(std::string_view text, TraceEvent& event) const {
+        event.name = take_while(text, is_name);
+        if (event.name.empty() || !take(text, "(")) refuse("no call in it");
+        if (const std::size_t cut = text.find(" <unfinished ...>) = ?"); cut != std::string_view::npos) {
+            text.remove_prefix(cut + 17); // killed in the middle of it
+        }
+        const auto arguments = take_arguments(text);
+        if (!arguments) refuse("the parenthesis does not close");
+        event.arguments = *arguments;
+
+        take_while(text, is_space);
+        if (!take(text, "= ")) refuse("no result");
+        if (text.ends_with('>')) {
+            const std::size_t open = text.rfind('<');
+            if (open == std::string_view::npos) refuse("no < before the >");
+            event.end = event.begin + std::strtod(std::string(text.substr(open + 1)).c_str(), nullptr);
+            text = text.substr(0, open);
+        }
+        event.result = trimmed(text);
+        if (event.result.empty()) refuse("no result");
+        if (event.result[0] != '?') {
+            char* end = nullptr;
+            event.value = std::strtol(event.result.c_str(), &end, 0);
+            if (end == event.result.c_str()) refuse("the result is no number");
+        }
+        if (take(text, "-1 ") || take(text, "? ")) event.error = take_while(text, is_name);
+    }
 
     std::size_t number_ = 0; // the line that is read, and what it begins with
     std::string line_;
@@ -103,123 +205,6 @@ class Reader {
     std::map<pid_t, Begun> begun_;
     std::size_t finished_ = 0; // the event of the latest line that ends one: its stack follows
 };
-
-void Reader::refuse(const std::string& why) const {
-    throw UnreadableTrace("line " + std::to_string(number_) + " of strace's record cannot be read (" + why +
-                          "): " + line_);
-}
-
-TraceEvent& Reader::add(TraceEvent::Kind kind, const std::string& name, const std::string& result) {
-    return events_.emplace_back(TraceEvent{kind, thread_, time_, time_, name, {}, result, -1, ""});
-}
-
-/// "24304 1700000000.123456 ", or without the first, as strace traces one thread; or without the second.
-void Reader::take_thread_and_time(std::string_view& text) {
-    std::string first = take_while(text, is_time);
-    const bool is_thread = first.find('.') == std::string::npos;
-    thread_ = is_thread ? static_cast<pid_t>(std::atol(first.c_str())) : 0;
-    take_while(text, is_space);
-    if (is_thread) first = take_while(text, is_time);
-    time_ = std::strtod(first.c_str(), nullptr);
-    take_while(text, is_space);
-    latest_ = std::max(latest_, time_);
-}
-
-void Reader::read(const std::string& line) {
-    ++number_;
-    line_ = line;
-    if (line.empty() || line.starts_with("strace: ")) return; // "strace: Process 24305 attached"
-    if (line.starts_with(" > ") && finished_ < events_.size()) return events_[finished_].stack.push_back(line);
-    std::string_view text = line_;
-    take_thread_and_time(text);
-    if (take(text, "<... ")) return read_resumed(text);
-    for (const std::string_view cut : {" <unfinished ...>", " <detached ...>"}) {
-        if (text.ends_with(cut)) return begin_call(text.substr(0, text.size() - cut.size()));
-    }
-    finished_ = events_.size();
-    if (take(text, "--- ")) return read_signal(text);
-    if (take(text, "+++ ")) return read_exit(text);
-    read_call(text, add(TraceEvent::Kind::call, ""));
-}
-
-/// "SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=1} ---", "stopped by SIGSTOP ---"
-void Reader::read_signal(std::string_view text) {
-    if (!text.ends_with(" ---")) refuse("a signal's line ends with ---");
-    text.remove_suffix(4);
-    take(text, "stopped by ");
-    const std::string name = take_while(text, is_name);
-    if (!name.starts_with("SIG")) refuse("no signal in it");
-    add(TraceEvent::Kind::signal, name, trimmed(text));
-}
-
-/// "exited with 0 +++", "killed by SIGSEGV (core dumped) +++"
-void Reader::read_exit(std::string_view text) {
-    if (!text.ends_with(" +++")) refuse("an exit's line ends with +++");
-    text.remove_suffix(4);
-    if (const auto begun = begun_.extract(thread_)) events_[begun.mapped().place].end = time_; // it never returned
-    add(TraceEvent::Kind::exit, std::string(text));
-}
-
-/// "read(4, ": the event keeps its place, because the call began there.
-void Reader::begin_call(std::string_view text) {
-    if (begun_.contains(thread_)) refuse("this thread is in another call");
-    const std::string begun(text);
-    const std::string name = take_while(text, is_name);
-    if (name.empty() || !take(text, "(")) refuse("no call in it");
-    // What is known of its arguments by now, for the case that it never returns.
-    const std::string known = std::string(text) + ")";
-    std::string_view rest = known;
-    begun_[thread_] = {begun, events_.size()};
-    add(TraceEvent::Kind::call, name, "?").arguments = take_arguments(rest).value_or(std::vector<std::string>());
-}
-
-/// "read resumed>"hello\n", 65536) = 6": the second half of a call. Older ones have a space behind the >.
-void Reader::read_resumed(std::string_view text) {
-    const std::string name = take_while(text, is_name);
-    if (!take(text, " resumed>")) refuse("no call that is resumed");
-    const auto begun = begun_.extract(thread_);
-    if (!begun) refuse("this thread has begun no call");
-    finished_ = begun.mapped().place;
-    TraceEvent& event = events_[finished_];
-    if (event.name != name) refuse("this thread is in " + event.name);
-    event.end = time_;
-    const bool returns = text.find("<unfinished ...>") == std::string_view::npos; // or it ended in the middle of it
-    if (returns) read_call(begun.mapped().text + std::string(text), event);
-}
-
-/// "read(4, "hello\n", 65536) = 6 <0.000012>"
-void Reader::read_call(std::string_view text, TraceEvent& event) const {
-    event.name = take_while(text, is_name);
-    if (event.name.empty() || !take(text, "(")) refuse("no call in it");
-    if (const std::size_t cut = text.find(" <unfinished ...>) = ?"); cut != std::string_view::npos) {
-        text.remove_prefix(cut + 17); // killed in the middle of it
-    }
-    const auto arguments = take_arguments(text);
-    if (!arguments) refuse("the parenthesis does not close");
-    event.arguments = *arguments;
-
-    take_while(text, is_space);
-    if (!take(text, "= ")) refuse("no result");
-    if (text.ends_with('>')) {
-        const std::size_t open = text.rfind('<');
-        if (open == std::string_view::npos) refuse("no < before the >");
-        event.end = event.begin + std::strtod(std::string(text.substr(open + 1)).c_str(), nullptr);
-        text = text.substr(0, open);
-    }
-    event.result = trimmed(text);
-    if (event.result.empty()) refuse("no result");
-    if (event.result[0] != '?') {
-        char* end = nullptr;
-        event.value = std::strtol(event.result.c_str(), &end, 0);
-        if (end == event.result.c_str()) refuse("the result is no number");
-    }
-    if (take(text, "-1 ") || take(text, "? ")) event.error = take_while(text, is_name);
-}
-
-std::vector<TraceEvent> Reader::finish() {
-    for (const auto& [thread, begun] : begun_) events_[begun.place].end = latest_;
-    return std::move(events_);
-}
 
 } // namespace
 
@@ -253,15 +238,4 @@ std::vector<TraceEvent> read_strace(const std::string& record) {
         reader.read(record.substr(begin, end - begin));
     }
     return reader.finish();
-}
-
-CallCount counted_calls(const std::string& table, const std::string& call) {
-    std::istringstream lines(table);
-    for (std::string line; std::getline(lines, line);) {
-        // % time, seconds, microseconds a call, calls, errors (or nothing), name
-        const std::vector<std::string> words = words_of(line);
-        if (words.size() < 5 || words.back() != call) continue;
-        return {std::stol(words[3]), words.size() == 6 ? std::stol(words[4]) : 0};
-    }
-    return {};
 }

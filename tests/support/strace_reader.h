@@ -54,11 +54,3 @@ struct UnreadableTrace : std::runtime_error {
 /// had not returned when the record ends are there, too, with the result "?". A last line that does not end is left
 /// out: strace is about to write the rest of it. Throws UnreadableTrace.
 std::vector<TraceEvent> read_strace(const std::string& record);
-
-/// How often the call was made according to the table that `strace -c` prints, and how often of these it failed.
-/// "total" stands for all calls.
-struct CallCount {
-    long calls = 0;
-    long errors = 0;
-};
-CallCount counted_calls(const std::string& table, const std::string& call);

@@ -130,22 +130,6 @@ TEST_CASE("strace: the stack that -k prints belongs to the call that has returne
     CHECK(events[2].stack.empty());
 }
 
-TEST_CASE("strace -c: how often a call was made, and how often it failed") {
-    const std::string table = "% time     seconds  usecs/call     calls    errors syscall\n"
-                              "------ ----------- ----------- --------- --------- ----------------\n"
-                              " 81.40    0.000140           4        32         3 read\n"
-                              " 18.60    0.000032           1        49           write\n"
-                              "------ ----------- ----------- --------- --------- ----------------\n"
-                              "100.00    0.000172           2        81         3 total\n";
-    CHECK(counted_calls(table, "read").calls == 32);
-    CHECK(counted_calls(table, "read").errors == 3);
-    CHECK(counted_calls(table, "write").calls == 49);
-    CHECK(counted_calls(table, "write").errors == 0);
-    CHECK(counted_calls(table, "total").calls == 81);
-    CHECK(counted_calls(table, "close").calls == 0);
-    CHECK(counted_calls("", "total").calls == 0);
-}
-
 TEST_CASE("strace: what it cannot read it refuses, with the line") {
     CHECK_THROWS_WITH(read_strace("1 what is this?\n"), ContainsSubstring("what is this?"));
     for (const std::string first :

@@ -33,7 +33,7 @@ struct Sample {
 /// Throws Failed when it does not, or when a byte is wrong.
 Sample measure(const Subject& subject, const LoadOptions& load, double seconds);
 
-/// System calls a message, from two runs under strace -c of different numbers of messages: what both have (starting,
+/// System calls a message, from two runs under strace of different numbers of messages: what both have (starting,
 /// accepting, closing) falls out. strace makes the server slow, so that more clients are ready at each of its waits
 /// than without; throws Failed when there is no strace.
 double system_calls_per_message(const Subject& subject, const LoadOptions& load, std::uint64_t messages);
