@@ -78,7 +78,7 @@ void room_costs_no_cpu(Subject& subject) {
 void expect_to_keep_little(Subject& subject, const Client& client, std::size_t sent) {
     const std::size_t most = subject.level() == 0 ? 64 << 10 : 2 << 20;
     std::size_t kept = 0;
-    const auto little = [&] { return (kept = read_and_not_written(client)) <= most; };
+    const auto little = [&] { return (kept = read_and_not_written(server_end(client))) <= most; };
     const bool holds = eventually(little, milliseconds(500));
     expect(holds, text("sent ", sent, " bytes and read none"),
            text("a server that has read ", most / 1024, " KiB at most that it could not write back"),

@@ -112,11 +112,6 @@ Finding is_taken(const TraceEvent* step) {
     return {step != nullptr, step ? code(step->text()) : ""};
 }
 
-/// A queue is memory: it shows in that threads wait at it.
-Finding is_queue(const Pool& pool) {
-    return {pool.threads.size() > 1};
-}
-
 Finding are_started(const Pool& pool, const TraceEvent* before) {
     const std::size_t count = pool.threads.size();
     return {count > 0 && pool.first_thread > before, count > 0 ? text(count, " threads") : ""};
@@ -140,15 +135,16 @@ CLAIM(T5, "Creates an epoll instance") {
 CLAIM(T6, "Has it watch the listening socket") {
     return is_taken(steps_of(chapter).watch_listener);
 }
+// A queue is memory, so it shows only in the threads that wait at it.
 CLAIM(T7, "Has a queue for read events, at which threads wait") {
-    return is_queue(steps_of(chapter).readers);
+    return {steps_of(chapter).readers.threads.size() > 1};
 }
 CLAIM(T8, "Starts the threads that take from it") {
     const Steps steps = steps_of(chapter);
     return are_started(steps.readers, steps.watch_listener);
 }
 CLAIM(T9, "Has a queue for write events, at which others wait") {
-    return is_queue(steps_of(chapter).writers);
+    return {steps_of(chapter).writers.threads.size() > 1};
 }
 CLAIM(T10, "Starts the threads that take from that") {
     const Steps steps = steps_of(chapter);

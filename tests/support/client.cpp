@@ -119,9 +119,9 @@ void Client::wait_or_fail(short events, const std::string& for_what) const {
     throw Failed{text("waited for ", for_what), for_what, text("nothing in ", patience_.count(), " ms")};
 }
 
-long Client::send_some(std::string_view data) {
+long Client::send_some(std::string_view data, int flags) {
     expect_time_left();
-    const ssize_t sent = ::send(fd(), data.data(), data.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(fd(), data.data(), data.size(), MSG_NOSIGNAL | flags);
     if (sent < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
     return sent;
 }

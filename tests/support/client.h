@@ -50,8 +50,9 @@ class Client {
     /// Sends all of it, waiting while there is no room.
     void send(std::string_view data);
 
-    /// Sends as much as there is room for now, and gives how much that was; -1 when the connection is broken.
-    long send_some(std::string_view data);
+    /// Sends as much as there is room for now, and gives how much that was; -1 when the connection is broken. `flags`
+    /// are those of send(2).
+    long send_some(std::string_view data, int flags = 0);
 
     /// Sends `data`, over and over, until the server has taken nothing for `quiet`; gives how many bytes went. Throws
     /// Failed when it has taken `most` and would take more.

@@ -121,20 +121,6 @@ std::vector<TcpSocket> sockets_with_port(std::uint16_t port) {
     return read_sockets(all_states, port);
 }
 
-std::map<ClientAddress, TcpConnection> connections_of(std::uint16_t server_port,
-                                                      const std::vector<TcpSocket>& sockets) {
-    std::map<ClientAddress, TcpConnection> all;
-    for (const TcpSocket& socket : sockets) {
-        if (socket.state == listening) continue;
-        if (socket.local_port == server_port) {
-            all[{socket.remote_host, socket.remote_port}].server = socket;
-        } else {
-            all[{socket.local_host, socket.local_port}].client = socket;
-        }
-    }
-    return all;
-}
-
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port) {
     std::vector<TcpSocket> sockets = sockets_with_port(local_port);
     std::erase_if(sockets, [&](const TcpSocket& socket) { return socket.local_port != local_port; });
@@ -190,10 +176,6 @@ std::size_t read_and_not_written(const TcpSocket& server) {
     const std::uint64_t not_read = server.receive_queue + end;
     const std::uint64_t written = server.acknowledged + server.send_queue;
     return server.received - std::min(server.received, not_read + written);
-}
-
-std::size_t read_and_not_written(const Client& client) {
-    return read_and_not_written(server_end(client));
 }
 
 Fd copy_of(const Descriptor& original) {

@@ -4,9 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "tests/support/client.h"
@@ -35,18 +33,6 @@ struct TcpSocket {
 /// The sockets with this port at one of their ends.
 std::vector<TcpSocket> sockets_with_port(std::uint16_t port);
 
-/// A client's connection, both ends of it. An end that is gone, or is not on this machine, has the state 0.
-struct TcpConnection {
-    TcpSocket server{};
-    TcpSocket client{};
-};
-
-/// The client's address and port.
-using ClientAddress = std::pair<std::array<std::uint32_t, 4>, std::uint16_t>;
-
-/// The connections of the server with this port, of whose sockets these are.
-std::map<ClientAddress, TcpConnection> connections_of(std::uint16_t server_port, const std::vector<TcpSocket>& sockets);
-
 /// The sockets with this port at their own end.
 std::vector<TcpSocket> tcp_sockets(std::uint16_t local_port);
 
@@ -57,7 +43,6 @@ std::size_t written_and_unread(const Client& client);
 /// How many bytes the server's program has read from the client and not written to it, as an echo server must.
 /// The client's end of file is not counted.
 std::size_t read_and_not_written(const TcpSocket& server);
-std::size_t read_and_not_written(const Client& client);
 
 /// All sockets of this machine that listen.
 std::vector<TcpSocket> listening_sockets();

@@ -10,14 +10,6 @@
 
 #include "tests/support/failed.h"
 
-namespace {
-
-bool again(int error) {
-    return error == EAGAIN || error == EINTR;
-}
-
-} // namespace
-
 Talker::Talker(const Endpoint& server, Role role)
     : role_(std::move(role)), client_(server, role_.receive_buffer, role_.segment) {
     if (role_.urgent < role_.data.size()) without_urgent_ = std::string(role_.data).erase(role_.urgent, 1);
@@ -56,14 +48,14 @@ bool Talker::send_on() {
     const bool urgent_now = sent_ == role_.urgent;
     if (urgent_now) piece = piece.substr(0, 1);
     if (sent_ < role_.urgent) piece = piece.substr(0, role_.urgent - sent_);
-    const ssize_t count = send(client_.fd(), piece.data(), piece.size(), MSG_NOSIGNAL | (urgent_now ? MSG_OOB : 0));
+    const long count = client_.send_some(piece, urgent_now ? MSG_OOB : 0);
     if (count < 0) {
-        if (again(errno)) return false;
         // The connection is broken; what came before that is still to be read.
         role_.reads_late = false;
         how_ = text("sending: ", std::strerror(errno));
         return receive_on();
     }
+    if (count == 0) return false;
     sent_ += static_cast<std::size_t>(count);
     if (role_.pause.count() > 0) next_send_ = Clock::now() + role_.pause;
     if (sent_ == role_.data.size() && role_.end == Role::End::half_closes && !finished_sending_) {
@@ -71,13 +63,13 @@ bool Talker::send_on() {
         finished_sending_ = true;
     }
     leave_if_it_is_time();
-    return count > 0;
+    return true;
 }
 
 bool Talker::receive_on() {
     std::array<char, 1 << 16> piece{};
     const ssize_t count = recv(client_.fd(), piece.data(), std::min(piece.size(), role_.read_piece), 0);
-    if (count < 0 && again(errno)) return false;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     if (count < 0) {
         finish(goes_early() && got_ >= role_.leaves_after, std::strerror(errno));
     } else if (count == 0) {

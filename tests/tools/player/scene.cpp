@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "common/listener.h"
-#include "tests/support/sockets.h"
+#include "tests/tools/connections.h"
 #include "tests/tools/trace/traced_server.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <set>
 
-#include "tests/support/sockets.h"
+#include "tests/tools/connections.h"
 
 using Seconds = std::chrono::duration<double>;
 
