@@ -33,79 +33,70 @@ struct Steps {
     Pool readers, writers;
     std::set<long> clients; ///< the descriptors that accept has given
 
-    explicit Steps(const Record& of);
+    /// T1 to T6, and T11.
+    explicit Steps(const Chapter& chapter) : record(record_of(chapter)) {
+        const auto next = [&](const TraceEvent* after, const std::string& beginning, const std::string& part = "") {
+            return after ? record.find(beginning, part, after) : nullptr;
+        };
+        socket = record.find("socket(AF_INET, SOCK_STREAM");
+        const long listener = socket ? socket->value : -1;
+        const bool asked_for = socket && socket->has("SOCK_NONBLOCK"); // T1 and T2 in one call
+        nonblocking = asked_for ? socket : next(socket, text("fcntl(", listener, ", F_SETFL"), "O_NONBLOCK");
+        bind = next(socket, text("bind(", listener, ","));
+        if (nonblocking > bind) nonblocking = nullptr; // too late
+        listen = next(bind, text("listen(", listener, ","));
+        epoll_create = next(listen, "epoll_create1(");
+        epoll = epoll_create ? epoll_create->value : -1;
+        watch_listener = next(epoll_create, text("epoll_ctl(", epoll, ", EPOLL_CTL_ADD, ", listener, ","));
+        wait = next(watch_listener, "epoll_");
+        while (wait && !wait->is_epoll_wait()) wait = next(wait, "epoll_");
+        if (watch_listener) find_pools();
+        for (const TraceEvent& call : record.calls) {
+            if (call.is("accept4") && call.value >= 0) clients.insert(call.value);
+        }
+    }
 
-    [[nodiscard]] bool handed_on(const Pool& pool, const char* event, const char* call) const;
-    [[nodiscard]] bool only_by(const std::set<pid_t>& threads, const char* call) const;
+    /// Whether main, told of the event, wakes a thread at the pool's queue, and then one of these makes the call for a
+    /// client.
+    [[nodiscard]] bool handed_on(const Pool& pool, const char* event, const char* name) const {
+        const TraceEvent* told = record.find([&](const TraceEvent& call) {
+            return call.thread == record.main && call.is_epoll_wait() && call.has(event);
+        });
+        const auto wakes_one = [&](const TraceEvent& call) {
+            return call.thread == record.main && call.is("futex") && call.has("FUTEX_WAKE") &&
+                   pool.is_at(call.number(0));
+        };
+        const auto by_pool = [&](const TraceEvent& call) {
+            return call.is(name) && clients.contains(call.number(0)) && pool.threads.contains(call.thread);
+        };
+        return told && record.find(wakes_one, told) && record.find(by_pool, told);
+    }
+
+    /// Whether only these threads make the call for clients.
+    [[nodiscard]] bool only_by(const std::set<pid_t>& threads, const char* name) const {
+        return std::all_of(record.calls.begin(), record.calls.end(), [&](const TraceEvent& call) {
+            return !call.is(name) || !clients.contains(call.number(0)) || threads.contains(call.thread);
+        });
+    }
 
   private:
-    void find_pools();
+    /// The threads, and the queues that they wait at: each begins with a wait on its queue's condition variable.
+    void find_pools() {
+        const auto starts_thread = [](const TraceEvent& call) {
+            return call.name.starts_with("clone") && call.has("CLONE_THREAD");
+        };
+        for (const TraceEvent* start = watch_listener; (start = record.find(starts_thread, start)) != nullptr;) {
+            const TraceEvent* waits = record.find([&](const TraceEvent& call) {
+                return call.thread == start->value && call.is("futex") && call.has("FUTEX_WAIT_BITSET");
+            });
+            if (!waits) continue;
+            const long queue = waits->number(0);
+            Pool& pool = readers.threads.empty() || readers.is_at(queue) ? readers : writers;
+            if (pool.threads.empty()) pool = {{}, queue, start};
+            if (pool.is_at(queue)) pool.threads.insert(static_cast<pid_t>(start->value));
+        }
+    }
 };
-
-/// T1 to T6, and T11.
-Steps::Steps(const Record& of) : record(of) {
-    const auto next = [&](const TraceEvent* after, const std::string& beginning, const std::string& part = "") {
-        return after ? record.find(beginning, part, after) : nullptr;
-    };
-    socket = record.find("socket(AF_INET, SOCK_STREAM");
-    const long listener = socket ? socket->value : -1;
-    const bool asked_for = socket && socket->has("SOCK_NONBLOCK"); // T1 and T2 in one call
-    nonblocking = asked_for ? socket : next(socket, text("fcntl(", listener, ", F_SETFL"), "O_NONBLOCK");
-    bind = next(socket, text("bind(", listener, ","));
-    if (nonblocking > bind) nonblocking = nullptr; // too late
-    listen = next(bind, text("listen(", listener, ","));
-    epoll_create = next(listen, "epoll_create1(");
-    epoll = epoll_create ? epoll_create->value : -1;
-    watch_listener = next(epoll_create, text("epoll_ctl(", epoll, ", EPOLL_CTL_ADD, ", listener, ","));
-    wait = next(watch_listener, "epoll_");
-    while (wait && !wait->is_epoll_wait()) wait = next(wait, "epoll_");
-    if (watch_listener) find_pools();
-    for (const TraceEvent& call : record.calls) {
-        if (call.is("accept4") && call.value >= 0) clients.insert(call.value);
-    }
-}
-
-/// The threads, and the queues that they wait at: each begins with a wait on its queue's condition variable.
-void Steps::find_pools() {
-    const auto starts_thread = [](const TraceEvent& call) {
-        return call.name.starts_with("clone") && call.has("CLONE_THREAD");
-    };
-    for (const TraceEvent* start = watch_listener; (start = record.find(starts_thread, start)) != nullptr;) {
-        const TraceEvent* waits = record.find([&](const TraceEvent& call) {
-            return call.thread == start->value && call.is("futex") && call.has("FUTEX_WAIT_BITSET");
-        });
-        if (!waits) continue;
-        const long queue = waits->number(0);
-        Pool& pool = readers.threads.empty() || readers.is_at(queue) ? readers : writers;
-        if (pool.threads.empty()) pool = {{}, queue, start};
-        if (pool.is_at(queue)) pool.threads.insert(static_cast<pid_t>(start->value));
-    }
-}
-
-/// Whether main, told of the event, wakes a thread at the pool's queue, and then one of these makes the call for a
-/// client.
-bool Steps::handed_on(const Pool& pool, const char* event, const char* name) const {
-    const TraceEvent* told = record.find(
-        [&](const TraceEvent& call) { return call.thread == record.main && call.is_epoll_wait() && call.has(event); });
-    const auto wakes_one = [&](const TraceEvent& call) {
-        return call.thread == record.main && call.is("futex") && call.has("FUTEX_WAKE") && pool.is_at(call.number(0));
-    };
-    const auto by_pool = [&](const TraceEvent& call) {
-        return call.is(name) && clients.contains(call.number(0)) && pool.threads.contains(call.thread);
-    };
-    return told && record.find(wakes_one, told) && record.find(by_pool, told);
-}
-
-/// Whether only these threads make the call for clients.
-bool Steps::only_by(const std::set<pid_t>& threads, const char* name) const {
-    return std::all_of(record.calls.begin(), record.calls.end(), [&](const TraceEvent& call) {
-        return !call.is(name) || !clients.contains(call.number(0)) || threads.contains(call.thread);
-    });
-}
-
-Steps steps_of(const Chapter& chapter) {
-    return Steps(record_of(chapter));
-}
 
 /// A step that is one call. As it stands in the record, it is the figure.
 Finding is_taken(const TraceEvent* step) {
@@ -118,41 +109,41 @@ Finding are_started(const Pool& pool, const TraceEvent* before) {
 }
 
 CLAIM(T1, "Creates a socket") {
-    return is_taken(steps_of(chapter).socket);
+    return is_taken(Steps(chapter).socket);
 }
 CLAIM(T2, "Makes it non-blocking, so that not even `accept` waits") {
-    return is_taken(steps_of(chapter).nonblocking);
+    return is_taken(Steps(chapter).nonblocking);
 }
 CLAIM(T3, "Binds it to an address") {
-    return is_taken(steps_of(chapter).bind);
+    return is_taken(Steps(chapter).bind);
 }
 CLAIM(T4, "Listens") {
-    return is_taken(steps_of(chapter).listen);
+    return is_taken(Steps(chapter).listen);
 }
 CLAIM(T5, "Creates an epoll instance") {
-    return is_taken(steps_of(chapter).epoll_create);
+    return is_taken(Steps(chapter).epoll_create);
 }
 CLAIM(T6, "Has it watch the listening socket") {
-    return is_taken(steps_of(chapter).watch_listener);
+    return is_taken(Steps(chapter).watch_listener);
 }
 // A queue is memory, so it shows only in the threads that wait at it.
 CLAIM(T7, "Has a queue for read events, at which threads wait") {
-    return {steps_of(chapter).readers.threads.size() > 1};
+    return {Steps(chapter).readers.threads.size() > 1};
 }
 CLAIM(T8, "Starts the threads that take from it") {
-    const Steps steps = steps_of(chapter);
+    const Steps steps(chapter);
     return are_started(steps.readers, steps.watch_listener);
 }
 CLAIM(T9, "Has a queue for write events, at which others wait") {
-    return {steps_of(chapter).writers.threads.size() > 1};
+    return {Steps(chapter).writers.threads.size() > 1};
 }
 CLAIM(T10, "Starts the threads that take from that") {
-    const Steps steps = steps_of(chapter);
+    const Steps steps(chapter);
     return are_started(steps.writers, steps.readers.first_thread);
 }
 
 CLAIM(T11, "Waits for epoll's events in a loop, in its main thread") {
-    const Steps steps = steps_of(chapter);
+    const Steps steps(chapter);
     const auto waits = std::count_if(steps.record.calls.begin(), steps.record.calls.end(), [&](const TraceEvent& call) {
         return call.is_epoll_wait() && call.thread == steps.record.main;
     });
@@ -161,7 +152,7 @@ CLAIM(T11, "Waits for epoll's events in a loop, in its main thread") {
 }
 
 CLAIM(T12, "A client connects: it is accepted, made non-blocking, and watched") {
-    const Steps steps = steps_of(chapter);
+    const Steps steps(chapter);
     return {std::all_of(steps.record.clients.begin(), steps.record.clients.end(), [&](std::uint16_t port) {
         const TraceEvent* accept = steps.record.find("accept4(", text("htons(", port, ")"));
         if (!accept || steps.epoll < 0 || !accept->has("SOCK_NONBLOCK")) return false;
@@ -171,12 +162,12 @@ CLAIM(T12, "A client connects: it is accepted, made non-blocking, and watched") 
 }
 
 CLAIM(T13, "A read event goes into the read queue, and a thread there reads") {
-    const Steps steps = steps_of(chapter);
+    const Steps steps(chapter);
     return {steps.handed_on(steps.readers, "EPOLLIN", "read") && steps.only_by(steps.readers.threads, "read")};
 }
 
 CLAIM(T14, "A write event goes into the write queue, and a thread there writes") {
-    const Steps steps = steps_of(chapter);
+    const Steps steps(chapter);
     std::set<pid_t> workers = steps.readers.threads; // they answer immediately where there is room
     workers.insert(steps.writers.threads.begin(), steps.writers.threads.end());
     return {steps.handed_on(steps.writers, "EPOLLOUT", "write") && steps.only_by(workers, "write")};
@@ -210,7 +201,7 @@ bool close_is_not_enough() {
 }
 
 CLAIM(T15, "A client leaves: it is taken out of epoll, and then closed") {
-    const Steps steps = steps_of(chapter);
+    const Steps steps(chapter);
     static const bool as_said = close_is_not_enough();
     if (steps.epoll < 0) return {false};
     std::set<std::pair<pid_t, long>> taken_out; // by which thread, and which descriptor

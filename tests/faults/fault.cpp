@@ -77,10 +77,6 @@ const std::vector<Line> plan = {
     {"56", "mmap,mremap,mprotect", "ENOMEM", very_crowded, "1 2 1+"},
 };
 
-bool holds(const Line& line, int chapter) {
-    return std::string(line.chapters).find(static_cast<char>('0' + chapter)) != std::string::npos;
-}
-
 /// Such faults of this kind, each at each of these occurrences of the call: "EIO ENOMEM", "1 2 5".
 void add(std::vector<Fault>& all, Fault kind, const std::string& prefix, const std::string& whats,
          const std::string& whens) {
@@ -130,7 +126,7 @@ std::vector<Fault> all_faults(int chapter) {
     std::vector<Fault> all;
     std::set<std::string> seen; // lines of the same calls: signals and delays once
     for (const Line& line : plan) {
-        if (!holds(line, chapter)) continue;
+        if (std::string(line.chapters).find(std::to_string(chapter)) == std::string::npos) continue;
         Fault kind = line.kind;
         kind.calls = line.calls;
         add(all, kind, "error=", line.errors, line.whens);

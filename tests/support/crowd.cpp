@@ -64,8 +64,7 @@ void all_get_their_line_back(std::vector<Client>& clients) {
     for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(text("client ", i, "\n"));
     for (std::size_t i = 0; i < clients.size(); ++i) {
         const std::string line = text("client ", i, "\n");
-        const std::string back = clients[i].receive(line.size());
-        if (back != line) throw Failed{"sent '" + line + "'", "the same back", "'" + back + "'"};
+        clients[i].expect_repeated(line, 0, line.size(), "sent '" + line + "'");
     }
 }
 

@@ -1,7 +1,6 @@
 #include "tests/support/strace_reader.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <map>
 #include <optional>
@@ -17,28 +16,19 @@ bool take(std::string_view& text, std::string_view word) {
     return true;
 }
 
-/// The longest beginning of which every character is wanted.
-std::string take_while(std::string_view& text, bool (*wanted)(char)) {
-    const auto end = std::find_if_not(text.begin(), text.end(), wanted);
-    const std::string taken(text.begin(), end);
+constexpr std::string_view spaces = " ";
+constexpr std::string_view digits = "0123456789.";
+constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+
+/// The longest beginning that has only these characters.
+std::string take_all(std::string_view& text, std::string_view characters) {
+    const std::string taken(text.substr(0, text.find_first_not_of(characters)));
     text.remove_prefix(taken.size());
     return taken;
 }
 
-bool is_space(char c) {
-    return c == ' ';
-}
-
-bool is_time(char c) {
-    return (c >= '0' && c <= '9') || c == '.';
-}
-
-bool is_name(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-}
-
 std::string trimmed(std::string_view text) {
-    take_while(text, is_space);
+    take_all(text, spaces);
     return std::string(text.substr(0, text.find_last_not_of(' ') + 1));
 }
 
@@ -112,13 +102,13 @@ class Reader {
 
     /// "24304 1700000000.123456 ", or without the first, as strace traces one thread; or without the second.
     void take_thread_and_time(std::string_view& text) {
-        std::string first = take_while(text, is_time);
+        std::string first = take_all(text, digits);
         const bool is_thread = first.find('.') == std::string::npos;
         thread_ = is_thread ? static_cast<pid_t>(std::atol(first.c_str())) : 0;
-        take_while(text, is_space);
-        if (is_thread) first = take_while(text, is_time);
+        take_all(text, spaces);
+        if (is_thread) first = take_all(text, digits);
         time_ = std::strtod(first.c_str(), nullptr);
-        take_while(text, is_space);
+        take_all(text, spaces);
         latest_ = std::max(latest_, time_);
     }
 
@@ -127,7 +117,7 @@ class Reader {
         if (!text.ends_with(" ---")) refuse("a signal's line ends with ---");
         text.remove_suffix(4);
         take(text, "stopped by ");
-        const std::string name = take_while(text, is_name);
+        const std::string name = take_all(text, letters);
         if (!name.starts_with("SIG")) refuse("no signal in it");
         add(TraceEvent::Kind::signal, name, trimmed(text));
     }
@@ -144,7 +134,7 @@ class Reader {
     void begin_call(std::string_view text) {
         if (begun_.contains(thread_)) refuse("this thread is in another call");
         const std::string begun(text);
-        const std::string name = take_while(text, is_name);
+        const std::string name = take_all(text, letters);
         if (name.empty() || !take(text, "(")) refuse("no call in it");
         // What is known of its arguments by now, for the case that it never returns.
         const std::string known = std::string(text) + ")";
@@ -155,7 +145,7 @@ class Reader {
 
     /// "read resumed>"hello\n", 65536) = 6": the second half of a call. Older ones have a space behind the >.
     void read_resumed(std::string_view text) {
-        const std::string name = take_while(text, is_name);
+        const std::string name = take_all(text, letters);
         if (!take(text, " resumed>")) refuse("no call that is resumed");
         const auto begun = begun_.extract(thread_);
         if (!begun) refuse("this thread has begun no call");
@@ -169,7 +159,7 @@ class Reader {
 
     /// "read(4, "hello\n", 65536) = 6 <0.000012>"
     void read_call(std::string_view text, TraceEvent& event) const {
-        event.name = take_while(text, is_name);
+        event.name = take_all(text, letters);
         if (event.name.empty() || !take(text, "(")) refuse("no call in it");
         if (const std::size_t cut = text.find(" <unfinished ...>) = ?"); cut != std::string_view::npos) {
             text.remove_prefix(cut + 17); // killed in the middle of it
@@ -178,7 +168,7 @@ class Reader {
         if (!arguments) refuse("the parenthesis does not close");
         event.arguments = *arguments;
 
-        take_while(text, is_space);
+        take_all(text, spaces);
         if (!take(text, "= ")) refuse("no result");
         if (text.ends_with('>')) {
             const std::size_t open = text.rfind('<');
@@ -193,7 +183,7 @@ class Reader {
             event.value = std::strtol(event.result.c_str(), &end, 0);
             if (end == event.result.c_str()) refuse("the result is no number");
         }
-        if (take(text, "-1 ") || take(text, "? ")) event.error = take_while(text, is_name);
+        if (take(text, "-1 ") || take(text, "? ")) event.error = take_all(text, letters);
     }
 
     std::size_t number_ = 0; // the line that is read, and what it begins with
