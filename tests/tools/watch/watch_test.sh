@@ -63,12 +63,12 @@ is_coloured() { screen -e | grep -qE $'\e\\[[0-9;]*3[1-7]m'; }
 plays_the_chapter() { # server
     open "$watcher" start "$1" --port 0 || return
     case $1 in
-        *01-*) press c 'in read\(4\), for A' && press h 'B waits .*in read for A, and A is silent' && is_coloured && picture "$1" && press n 'C .*queued' 'queue +2 of' ;;
+        *01-*) press c 'in read\(4\), for A' && press h 'B waits .*in read for A, and A is silent' && eventually is_shown 'B waits [1-9]' 'for A, for [1-9]' && is_coloured && picture "$1" && press n 'C .*queued' 'queue +2 of' ;;
         *02-*) press c 'in read\(4\), for A' && press n 'B does not read\. Nobody waits' && press h 'C: hello came back' ;;
         *03-*) press h 'A: hello came back' && press n 'in write\(5\), for B' && press h 'C waits .* in write for B, and B does not read' ;;
         *) press h 'A: hello came back' && press n 'B does not read\. Nobody waits' && press h 'C: hello came back' '^ B does not' ;;
     esac && eventually agrees_with_ss B && eventually agrees_with_ss C && case $1 in 0[2-5]*) picture "$1" ;; esac &&
-        press x '^ C :.*(TIME_WAIT|queued)' && press '?' 'The end .FIN.' && press '?' 'listener' && closes q || return
+        press x '^ C :.*(TIME_WAIT|queued)' 'your clients +B' && press '?' 'The end .FIN.' && press '?' 'listener' && closes q || return
     case $1 in
         *01-*) open env NO_COLOR=1 "$watcher" start "$1" --port 0 && press c ' A :' && press c 'B waits' && ! is_coloured ;;
         *06-*) # for the picture, all of whose workers think for longer than this lasts
