@@ -28,7 +28,6 @@ class Queue {
     void wake() {
         std::unique_lock lock(mutex_);
         std::size_t count = std::min(items_.size(), waiting_);
-        waiting_ -= count;
         lock.unlock(); // or the woken threads would wait for it
         for (; count > 0; --count) not_empty_.notify_one();
     }
@@ -39,6 +38,7 @@ class Queue {
         while (items_.empty() && !closed_) {
             ++waiting_;
             not_empty_.wait(lock);
+            --waiting_;
         }
         if (closed_) return nullptr;
         T* const item = items_.front();
@@ -57,7 +57,7 @@ class Queue {
   private:
     std::mutex mutex_; // guards the three below
     std::deque<T*> items_;
-    std::size_t waiting_ = 0; // threads that wait and that `wake` has not counted yet
+    std::size_t waiting_ = 0; // threads that wait
     bool closed_ = false;
     std::condition_variable not_empty_;
 };
