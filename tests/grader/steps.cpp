@@ -62,9 +62,8 @@ void expect_a_connection(Subject& subject) {
 
 void listens(Subject& subject) {
     const auto names_port = [](const std::string& word) { return word.find("{port}") != std::string::npos; };
-    if (std::none_of(subject.command().begin(), subject.command().end(), names_port)) {
+    if (std::ranges::none_of(subject.command(), names_port))
         subject.remark("SERVER has no {port}, so your server is not told where to listen.");
-    }
     try {
         subject.start();
         expect_a_connection(subject);
