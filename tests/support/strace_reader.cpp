@@ -75,6 +75,7 @@ class Reader {
         if (line.starts_with(" > ") && finished_ < events_.size()) return events_[finished_].stack.push_back(line);
         std::string_view text = line_;
         take_thread_and_time(text);
+        if (text.starts_with('?') || text.starts_with("<... ?")) return; // "???": the thread ended before strace looked
         if (take(text, "<... ")) return read_resumed(text);
         for (const std::string_view cut : {" <unfinished ...>", " <detached ...>"}) {
             if (text.ends_with(cut)) return begin_call(text.substr(0, text.size() - cut.size()));
