@@ -89,7 +89,7 @@ double system_calls(const Subject& subject, const LoadOptions& load, std::uint64
     serve(server, load, messages);
     const std::string table = server.finish();
     double percent = 0, seconds = 0, each = 0, calls = 0;
-    std::istringstream last(table.substr(table.rfind("100.00 ", table.find(" total"))));
+    std::istringstream last(table.substr(std::min(table.size(), table.rfind("100.00 ", table.find(" total")))));
     if (!(last >> percent >> seconds >> each >> calls)) {
         throw Failed{"counted system calls with strace -c", "a table of them", "'" + table + "'"};
     }
