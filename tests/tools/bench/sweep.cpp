@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <iostream>
 #include <map>
+#include <thread>
 
 #include "common/descriptor_limit.h"
 #include "tests/tools/bench/machine.h"
@@ -133,6 +134,8 @@ void Sweeps::memory() {
         const std::size_t many = std::min<std::size_t>(one_each ? 1000 : 16000, subject.most_clients - 10);
         const ConnectionMemory memory = memory_per_connection(subject, many / 8, many);
         csv << '"' << name << "\"," << memory.user << ',' << memory.kernel << std::endl;
+        std::this_thread::sleep_for(
+            std::chrono::seconds(2)); // the kernel frees some memory later than the server's end
     }
 }
 
