@@ -117,7 +117,7 @@ for one in "$@"; do
 done
 if [ -z "${DRAW:-}" ]; then
     play 'watch: a plain screen each second on a dumb terminal, and no call where none can be read' can_be_dumb "$1"
-    play 'watch: less than 5 % of a core with ten clients and with a thousand, and Ctrl-C leaves nothing' stays_cheap "$1"
+    play 'watch: less than 5 % of a core with ten clients and (but for 02) with a thousand, and Ctrl-C leaves nothing' stays_cheap "$1"
 fi
 [ -z "${TALLY:-}" ] || echo "${count[ok]} ${count[FAILED]} ${count[skipped]}" >"$TALLY"
 [ "${count[FAILED]}" -eq 0 ]
