@@ -18,7 +18,10 @@ namespace {
 class Injector {
   public:
     Injector(pid_t server, const Fault& fault)
-        : fault_(fault), threads_(threads(server, fault)), strace_(options(fault, threads_.front()), threads_) {}
+        : fault_(fault), threads_(threads(server, fault)), strace_(options(fault, threads_.front()), threads_) {
+        // strace's coming has interrupted the worker's wait, and the kernel makes that call again: this is the first.
+        if (fault.in_a_worker) static_cast<void>(eventually([&] { return hits() > 0; }, milliseconds(500)));
+    }
 
     /// Lets the server go on without it.
     void detach() { strace_.detach(); }
@@ -66,6 +69,7 @@ class Injector {
 
     /// Those to attach to: all, or chapter 06's first worker.
     static std::vector<pid_t> threads(pid_t server, const Fault& fault) {
+        if (fault.in_a_worker) wait_for_rest(server); // it may still be on its way to its wait
         const std::vector<pid_t> all = threads_of(server);
         return fault.in_a_worker ? std::vector<pid_t>{all.at(1)} : all;
     }
@@ -194,11 +198,7 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     if (fault.ends_it) wait_for_rest(server.pid()); // or it may be about to make that call
     const bool told = injector.has_stopped();       // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
-    if (told && fault.ends_it) {
-        expect_end_by_lost_listener(server, "failed accept for good");
-    } else {
-        expect_good_end(server);
-    }
+    told && fault.ends_it ? expect_end_by_lost_listener(server, "failed accept for good") : expect_good_end(server);
     injector.detach();
     if (injector.hits() == 0) return {Verdict::not_reached, ""};
     std::size_t got = 0;
