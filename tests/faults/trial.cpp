@@ -198,7 +198,7 @@ TrialResult stop_and_judge(RunningServer& server, const Fault& fault) {
     if (fault.ends_it) wait_for_rest(server.pid()); // or it may be about to make that call
     const bool told = injector.has_stopped();       // or else the call has not come, or only in a child
     if (!told) server.process().signal(SIGTERM);
-    told && fault.ends_it ? expect_end_by_lost_listener(server, "failed accept for good") : expect_good_end(server);
+    (told && fault.ends_it) ? expect_end_by_lost_listener(server, "failed accept for good") : expect_good_end(server);
     injector.detach();
     if (injector.hits() == 0) return {Verdict::not_reached, ""};
     std::size_t got = 0;
