@@ -16,9 +16,9 @@
 
 /// What the command line says.
 struct Options {
-    Address address;                    ///< where to listen: --host and --port
-    int backlog = SOMAXCONN;            ///< how many clients may wait to be accepted: listen(2)
-    std::chrono::milliseconds think{0}; ///< how long each answer takes, as if it were hard to find
+    Address address;                 ///< where to listen: --host and --port
+    int backlog;                     ///< how many clients may wait to be accepted: listen(2)
+    std::chrono::milliseconds think; ///< how long each answer takes, as if it were hard to find
 };
 
 /// An option whose value is a whole number from `least` to `most`.
@@ -38,64 +38,55 @@ struct NumberOption {
 
 /// Reads `text` as the value of `option`, or refuses it.
 inline void read_number(const std::string& text, const NumberOption& option) {
-    const char* end = text.data() + text.size();
-    const auto [stopped_at, error] = std::from_chars(text.data(), end, *option.value);
-    if (error == std::errc() && stopped_at == end && *option.value >= option.least && *option.value <= option.most)
-        return;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *option.value);
+    const bool is_number = error == std::errc() && *end == '\0';
+    if (is_number && *option.value >= option.least && *option.value <= option.most) return;
     refuse(std::string("--") + option.name + " '" + text + "'",
            "allowed is a whole number from " + std::to_string(option.least) + " to " + std::to_string(option.most));
 }
 
-/// Reads the command line with getopt_long(3), and sets `verbose`. `more` are the options that only one chapter has.
+/// Reads the command line with getopt_long(3), and sets `verbose`. `numbers` are the options that only one chapter has.
 /// Prints and exits for --help, and for a wrong option or value.
-inline Options parse_options(int argc, char* argv[], const std::vector<NumberOption>& more = {}) {
-    Options options;
+inline Options parse_options(int argc, char* argv[], std::vector<NumberOption> numbers = {}) {
     std::string host = "127.0.0.1";
     int port = 7007;
+    int backlog = SOMAXCONN;
     int think = 0;
-    std::vector<NumberOption> numbers{
-        {"port", 0, 65535, &port, "N            the port, 0 for a free one (default 7007)"},
-        {"backlog", 0, 65535, &options.backlog, "N         how many clients may wait to be accepted"},
-        {"think", 0, 3600000, &think, "N           milliseconds that each answer takes (default 0)"}};
-    numbers.insert(numbers.end(), more.begin(), more.end());
+    numbers.insert(numbers.begin(),
+                   {{"port", 0, 65535, &port, "N            the port, 0 for a free one (default 7007)"},
+                    {"backlog", 0, 65535, &backlog, "N         how many clients may wait to be accepted"},
+                    {"think", 0, 3600000, &think, "N           milliseconds that each answer takes (default 0)"}});
     std::vector<option> known{{"host", 1, nullptr, 0}, {"verbose", 0, nullptr, 0}, {"help", 0, nullptr, 0}};
-    std::string allowed = " --host --verbose --help";
+    std::string allowed = "allowed are --host ADDRESS, --verbose, --help";
     std::string help = std::string("An echo server: every byte that a client sends comes back.\nusage: ") + argv[0] +
                        "\n  --host ADDRESS      an IPv4 or IPv6 address, no name (default 127.0.0.1)"
                        "\n  --verbose           narrate on standard error, one line per event"
                        "\n  --help              print this";
     for (const NumberOption& number : numbers) {
         known.push_back({number.name, 1, nullptr, 0});
-        allowed.append(" --").append(number.name);
+        allowed.append(", --").append(number.name).append(" N");
         help.append("\n  --").append(number.name).append(" ").append(number.help);
     }
     known.push_back({}); // getopt_long wants this end
 
     while (optind < argc) {
-        // getopt_long also accepts the beginning of a name, and skips a word that is no option. We refuse both.
+        // Left alone, getopt_long skips a word that is no option ("+": it ends there), complains in its own words (":":
+        // we do), and accepts the beginning of a name, so we compare.
         const std::string typed = argv[optind];
-        const std::string name = typed.substr(0, typed.find('='));
-        if ((allowed + " ").find(" " + name + " ") == std::string::npos || name.find(' ') != std::string::npos) {
-            refuse(typed, "no such option; allowed are" + allowed);
-        }
         int index = 0;
-        const int result = getopt_long(argc, argv, ":", known.data(), &index); // the colon: we say what is wrong
-        if (result == ':') refuse(name, "needs a value; --help says which");
-        if (result == '?') refuse(typed, "takes no value");
+        const int result = getopt_long(argc, argv, "+:", known.data(), &index);
+        const std::string name = std::string("--") + known[static_cast<std::size_t>(index)].name;
+        if (result != 0 || typed.substr(0, typed.find('=')) != name) refuse(typed, allowed);
 
-        if (name == "--verbose") {
-            verbose = true;
-        } else if (name == "--help") {
+        if (name == "--host") host = optarg;
+        if (name == "--verbose") verbose = true;
+        if (name == "--help") {
             print(help + "\nSIGINT (Ctrl-C) or SIGTERM stops it: what was read is answered, for 5 seconds at most.\n");
             std::exit(0);
-        } else if (name == "--host") {
-            host = optarg;
-            if (!parse_address(host, 0)) refuse("--host '" + host + "'", "allowed is an IPv4 or IPv6 address, no name");
-        } else {
-            read_number(optarg, numbers[static_cast<std::size_t>(index) - 3]);
         }
+        if (index > 2) read_number(optarg, numbers[static_cast<std::size_t>(index) - 3]);
     }
-    options.address = parse_address(host, port).value();
-    options.think = std::chrono::milliseconds(think);
-    return options;
+    const auto address = parse_address(host, port);
+    if (!address) refuse("--host '" + host + "'", "allowed is an IPv4 or IPv6 address, no name");
+    return {*address, backlog, std::chrono::milliseconds(think)};
 }

@@ -35,8 +35,11 @@ void expect_complaint(const Outcome& outcome, const std::string& ended, const st
 
 /// One of each kind: the unit tests of parse_options try many more.
 void wrong_options(Subject& subject) {
-    for (const std::vector<std::string>& arguments :
-         {std::vector<std::string>{"--port", "65536"}, {"--host", "nobody"}, {"--think"}, {"--verb"}, {"surplus"}}) {
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--port", "65536"},
+                                                      {"--host", "nobody"},
+                                                      {"--think"},
+                                                      {"--port", "0", "--verb"},
+                                                      {"surplus"}}) {
         const Outcome outcome = run(subject, arguments);
         const std::string& wrong = arguments.back();
         const std::string did = "ran it with a wrong " + wrong;

@@ -11,9 +11,7 @@
 
 /// 127.0.0.1 with a port of the kernel's choice.
 inline Options any_port() {
-    Options options;
-    options.address = parse_address("127.0.0.1", 0).value();
-    return options;
+    return {parse_address("127.0.0.1", 0).value(), SOMAXCONN, {}};
 }
 
 /// A client, and the connected socket that a server has for it.

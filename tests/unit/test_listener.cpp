@@ -7,8 +7,7 @@
 
 TEST_CASE("open_listener: says that an address is not this machine's, and leaves nothing open") {
     // 192.0.2.0/24 is for examples in documentation (RFC 5737); no machine has one of these.
-    Options options;
-    options.address = parse_address("192.0.2.1", 7007).value();
+    const Options options{parse_address("192.0.2.1", 7007).value(), SOMAXCONN, {}};
     const std::size_t open_before = open_descriptors(getpid());
     CHECK_THROWS_WITH(open_listener(options), "bind 192.0.2.1:7007: Cannot assign requested address");
     CHECK(open_descriptors(getpid()) == open_before);

@@ -12,6 +12,10 @@ std::string good(const Arguments& arguments) {
     return outcome.ended == "exit status 0" ? outcome.out : outcome.ended + ": " + outcome.err;
 }
 
+/// What is said behind a word that is not allowed as it is.
+const std::string allowed = ": allowed are --host ADDRESS, --verbose, --help, --port N, --backlog N, --think N, "
+                            "--read-workers N\n";
+
 /// The complaint about a wrong one.
 std::string wrong(const Arguments& arguments) {
     const Outcome outcome = parse(arguments);
@@ -71,10 +75,10 @@ TEST_CASE("parse_options: refuses what is no address, as parse_address does") {
 }
 
 TEST_CASE("parse_options: says that a value is missing, or one too many") {
-    CHECK(wrong({"--host"}) == "--host: needs a value; --help says which\n");
-    CHECK(wrong({"--verbose", "--read-workers"}) == "--read-workers: needs a value; --help says which\n");
-    CHECK(wrong({"--verbose=1"}) == "--verbose=1: takes no value\n");
-    CHECK(wrong({"--help="}) == "--help=: takes no value\n");
+    CHECK(wrong({"--host"}) == "--host" + allowed);
+    CHECK(wrong({"--verbose", "--read-workers"}) == "--read-workers" + allowed);
+    CHECK(wrong({"--verbose=1"}) == "--verbose=1" + allowed);
+    CHECK(wrong({"--help="}) == "--help=" + allowed);
 }
 
 // Left alone, getopt_long takes the beginning of a name, skips a surplus word, and says things of its own.
@@ -83,8 +87,7 @@ TEST_CASE("parse_options: refuses what it does not know, wherever it is, and nam
         GENERATE("--prot", "--prot=80", "--write-workers", "--PORT", "-port", "-p", "-h",          // unknown
                  "--por", "--por=80", "--verb", "--hel", "--read", "--h", "--read-worker=8",       // abbreviated
                  "more", "port", "7007", "127.0.0.1", "-", "--", "--=80", "", "--host --verbose"); // surplus
-    const std::string complaint =
-        argument + ": no such option; allowed are --host --verbose --help --port --backlog --think --read-workers\n";
+    const std::string complaint = argument + allowed;
     CHECK(wrong({argument}) == complaint);
     CHECK(wrong({argument, "--verbose", "--port", "7007"}) == complaint);
     CHECK(wrong({"--verbose", "--port", "7007", argument}) == complaint);
@@ -92,8 +95,8 @@ TEST_CASE("parse_options: refuses what it does not know, wherever it is, and nam
 
 TEST_CASE("parse_options: says it in one line, whatever was typed") {
     CHECK_THAT(wrong({"--port", "80\n\033[2J\x7f"}), StartsWith("--port '80??[2J?': allowed is"));
-    CHECK_THAT(wrong({"--two\nlines"}), StartsWith("--two?lines: no such option"));
-    CHECK_THAT(wrong({"--größe"}), StartsWith("--größe: no such option"));
+    CHECK_THAT(wrong({"--two\nlines"}), StartsWith("--two?lines: allowed are"));
+    CHECK_THAT(wrong({"--größe"}), StartsWith("--größe: allowed are"));
 }
 
 TEST_CASE("parse_options: stops at the first that is wrong") {
