@@ -65,7 +65,7 @@ bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     if (count < 0) return errno == EINTR || narrate_left(client, std::strerror(errno));
 
     std::this_thread::sleep_for(think_time);
-    const bool sent = write_all(client, buffer.data(), static_cast<std::size_t>(count));
+    const bool sent = write_all(client, {buffer.data(), static_cast<std::size_t>(count)});
     if (!sent) return narrate_left(client, std::strerror(errno));
     narrate("fd ", client, ": echoed ", count, " bytes");
     return true;

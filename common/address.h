@@ -8,7 +8,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
-#include <ostream>
+#include <sstream>
 #include <string>
 
 /// An IPv4 or IPv6 address with its port, in the form that bind(2) takes and accept(2) fills in.
@@ -21,8 +21,7 @@ struct Address {
     [[nodiscard]] const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-/// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0"): getaddrinfo(3). Names are not looked up.
-/// Nothing when `host` is neither.
+/// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0"): getaddrinfo(3). Nothing if it is a name.
 inline std::optional<Address> parse_address(const std::string& host, int port) {
     // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers.
     if (host == "*") return std::nullopt; // for getaddrinfo it means no host at all
@@ -41,15 +40,16 @@ inline std::optional<Address> parse_address(const std::string& host, int port) {
 }
 
 /// "127.0.0.1:7007", and for IPv6 "[::1]:7007": getnameinfo(3).
-inline std::string to_string(const Address& address) {
+inline std::ostream& operator<<(std::ostream& out, const Address& address) {
     std::array<char, NI_MAXHOST> host{};
     std::array<char, NI_MAXSERV> port{};
     getnameinfo(address.raw(), address.size, host.data(), host.size(), port.data(), port.size(),
                 NI_NUMERICHOST | NI_NUMERICSERV);
-    const std::string text = host.data();
-    return (address.storage.ss_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port.data();
+    const bool ipv6 = address.storage.ss_family == AF_INET6;
+    return out << (ipv6 ? "[" : "") << host.data() << (ipv6 ? "]:" : ":") << port.data();
 }
 
-inline std::ostream& operator<<(std::ostream& out, const Address& address) {
-    return out << to_string(address);
+/// The same as a string.
+inline std::string to_string(const Address& address) {
+    return (std::ostringstream() << address).str();
 }

@@ -13,8 +13,7 @@
 /// and the same number may already belong to somebody else.
 class Fd {
   public:
-    Fd() = default;
-    explicit Fd(int number) noexcept : number_(number) {}
+    explicit Fd(int number = -1) noexcept : number_(number) {}
     Fd(Fd&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
     Fd& operator=(Fd other) noexcept {
         std::swap(number_, other.number_); // `other` closes what was ours, here and now
@@ -34,7 +33,7 @@ class Fd {
     explicit operator bool() const noexcept { return number_ >= 0; }
 
   private:
-    int number_ = -1;
+    int number_;
 };
 
 /// Opens /dev/null as descriptor 0, 1 and 2 where the program was started without them. Otherwise a client's socket

@@ -20,8 +20,7 @@ inline void set_option(int socket, int level, int option, int value, const char*
 
 /// socket(2), setsockopt(2), bind(2), listen(2): a socket for which the kernel queues clients, on the address, port and
 /// backlog of `options`. It is closed on exec; `flags` may add SOCK_NONBLOCK (from chapter 04 on). Accepted sockets
-/// inherit the options that begin with TCP_ and SO_. Throws std::system_error that names the call and the address:
-/// "bind 127.0.0.1:7007: Address already in use".
+/// inherit the options that begin with TCP_ and SO_. Throws std::system_error that names the call and the address.
 inline Fd open_listener(const Options& options, int flags = 0) {
     const Address& address = options.address;
     const std::string where = to_string(address);

@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include <cerrno>
-#include <new>
 #include <sstream>
 #include <string>
 
@@ -16,24 +14,17 @@ inline bool verbose = false;
 
 /// Prints `text` on standard output. Throws std::system_error when it cannot be written.
 inline void print(const std::string& text) {
-    check(write_all(STDOUT_FILENO, text.data(), text.size()) ? 0 : -1, "write", "standard output");
+    check(write_all(STDOUT_FILENO, text) ? 0 : -1, "write", "standard output");
 }
 
 /// Says `parts`, one after the other, as one line on standard error, in one write(2), so that the lines of several
-/// threads or processes do not mix. If it fails, nobody is left to be told. Leaves errno as it was. When there is no
-/// memory for the line, it is left out, because no client should suffer from that.
+/// threads or processes do not mix. If it fails, nobody is left to be told. When there is no memory for the line, it is
+/// left out, because no client should suffer from that.
 template <typename... Parts>
 void complain(const Parts&... parts) {
-    const int saved_errno = errno;
-    try {
-        std::ostringstream line;
-        line.exceptions(std::ios::badbit); // or it would swallow bad_alloc and keep half of the line
-        (line << ... << parts) << '\n';
-        const std::string text = line.str();
-        [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
-    } catch (const std::bad_alloc&) {
-    }
-    errno = saved_errno;
+    std::ostringstream line;
+    (line << ... << parts) << '\n';
+    if (line) write_all(STDERR_FILENO, line.view()); // without memory, the stream has failed
 }
 
 /// The same, but only with --verbose.

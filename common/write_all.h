@@ -6,16 +6,15 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <string_view>
 
-/// Writes all `size` bytes, with as many calls of write(2) as it takes: one call may take only a part. Blocks while the
+/// Writes all of `bytes`, with as many calls of write(2) as it takes: one call may take only a part. Blocks while the
 /// kernel's send buffer has no room. False, with errno, when the connection is broken (EPIPE, ECONNRESET, ...).
-inline bool write_all(int fd, const char* data, std::size_t size) {
-    while (size > 0) {
-        const ssize_t count = write(fd, data, size);
+inline bool write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t count = write(fd, bytes.data(), bytes.size());
         if (count < 0 && errno != EINTR) return false;
-        if (count < 0) continue;
-        data += count;
-        size -= static_cast<std::size_t>(count);
+        if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
     }
     return true;
 }

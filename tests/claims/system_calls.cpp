@@ -225,7 +225,7 @@ CLAIM_OF_SERVER(S7, "Each client costs a process, about 100 KiB of pages, page t
             std::array<char, 65536> buffer;
             ssize_t count = 0;
             while ((count = read(client.get(), buffer.data(), buffer.size())) > 0) {
-                if (!write_all(client.get(), buffer.data(), static_cast<std::size_t>(count))) return;
+                if (!write_all(client.get(), {buffer.data(), static_cast<std::size_t>(count)})) return;
             }
         }).detach();
     }

@@ -105,7 +105,7 @@ void write_verdict(int out, const Verdict& verdict) {
         for (const std::string& one : verdict.*list) lines << '\n' << printable(one);
     }
     const std::string all = lines.str() + end_mark;
-    write_all(out, all.data(), all.size());
+    write_all(out, all);
 }
 
 Verdict read_verdict(const std::string& written) {

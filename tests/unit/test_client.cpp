@@ -13,7 +13,7 @@
 namespace {
 
 void answer(const TcpPair& pair, std::string_view data) {
-    REQUIRE(write_all(pair.server.get(), data.data(), data.size()));
+    REQUIRE(write_all(pair.server.get(), data));
 }
 
 } // namespace

@@ -51,14 +51,3 @@ TEST_CASE("narrate: writes each line with one write") {
     CHECK(next_message() == "another\n");
     CHECK(next_message().empty());
 }
-
-TEST_CASE("narrate: leaves errno as it was") {
-    const std::string printed = printed_by([] {
-        verbose = true;
-        close(STDERR_FILENO); // so that the write fails, with EBADF
-        errno = ECONNRESET;
-        narrate("something that needs memory, which may change errno as well");
-        std::cout << std::strerror(errno);
-    });
-    CHECK(printed == "Connection reset by peer");
-}

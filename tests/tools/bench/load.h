@@ -58,7 +58,7 @@ class Load {
 
   private:
     struct Flow {
-        Fd socket;
+        Fd socket{-1};
         std::uint64_t place = 0;                 ///< where in the pattern its stream begins
         std::uint64_t due = 0;                   ///< bytes of the messages whose time has come
         std::uint64_t sent = 0;                  ///< how many of them are sent
