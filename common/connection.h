@@ -20,17 +20,10 @@
 #include "common/narrate.h"
 #include "common/stop.h"
 
-/// How much one read(2) takes at most. Nothing is read while bytes are unsent, so this is also the most that the server
-/// keeps for one connection.
-constexpr std::size_t buffer_size = 64 * 1024;
-
 /// One client's connection. Owns the socket, which must be non-blocking, and the bytes that the client sent and that
-/// the kernel has not taken back yet.
-///
-/// Always: it reads only while nothing is unsent. So a client that does not take its data is not read from, and TCP
-/// makes that client wait. The unsent bytes are on the heap, and only while there are any.
-///
-/// Not for two threads at the same time.
+/// the kernel has not taken back yet. They are on the heap, and only while there are any.
+/// Always: it reads only while nothing is unsent. So it never keeps more than one read(2) brings, a client that does
+/// not take its data is not read from, and TCP makes that client wait. Not for two threads at the same time.
 class Connection {
   public:
     explicit Connection(Fd socket) : socket_(std::move(socket)) {}
@@ -48,7 +41,7 @@ class Connection {
     /// done or gone: then close the connection.
     [[nodiscard]] bool echo_buffer(std::chrono::milliseconds think_time) {
         assert(!has_unsent());
-        std::array<char, buffer_size> buffer; // not initialised: read fills as much of it as is used
+        std::array<char, 64 * 1024> buffer; // not initialised: read fills as much of it as is used
         const ssize_t count = read(fd(), buffer.data(), buffer.size());
         had_input_ = count > 0;
         if (count == 0) return narrate_left(fd(), "it closed");
