@@ -51,9 +51,9 @@ bool echo_buffer(int client, std::chrono::milliseconds think_time) {
 /// Serves one client until it is done. Meanwhile nobody else is served.
 void serve(int client, std::chrono::milliseconds think_time) {
     wake_on_stop(client);
-    while (echo_buffer(client, think_time) && !stopping()) {
+    while (echo_buffer(client, think_time) && !stopping) {
     }
-    if (stopping()) wait_until_acknowledged(client);
+    if (stopping) wait_until_acknowledged(client);
 }
 
 } // namespace
@@ -68,7 +68,7 @@ int main(int argc, char* argv[]) {
         stop_on_signals(listener.get());
         announce(listener.get());
 
-        while (!stopping()) {
+        while (!stopping) {
             wake_on_stop(listener.get());
             const Fd client = accept_client(listener.get());
             if (client) serve(client.get(), options.think);

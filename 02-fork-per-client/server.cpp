@@ -63,9 +63,9 @@ bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     if (getppid() != parent) _exit(0);
     std::signal(SIGALRM, SIG_IGN); // the parent's 5 seconds are the child's, too
     narrate("fd ", client, ": served by process ", getpid());
-    while (echo_buffer(client, think_time) && !stopping()) {
+    while (echo_buffer(client, think_time) && !stopping) {
     }
-    if (stopping()) wait_until_acknowledged(client);
+    if (stopping) wait_until_acknowledged(client);
     _exit(0);
 }
 
@@ -85,7 +85,7 @@ pid_t fork_when_possible() {
         } catch (const std::bad_alloc&) {
             errno = ENOMEM;
         }
-        if (stopping()) return -1;
+        if (stopping) return -1;
         narrate("fork: ", std::strerror(errno), ": trying again in ", accept_pause.count(), " ms");
         std::this_thread::sleep_for(accept_pause);
         reap_children(); // zombies take up room, too
@@ -119,7 +119,7 @@ int main(int argc, char* argv[]) {
         announce(listener.get());
 
         const pid_t parent = getpid();
-        while (!stopping()) {
+        while (!stopping) {
             wake_on_stop(listener.get());
             reap_children();
             const Fd client = accept_client(listener.get());

@@ -91,10 +91,10 @@ void Server::wait(fd_set& readable) {
 
 /// Serves all clients, one buffer at a time. Meanwhile a client that does not take its data blocks all the others.
 void Server::run() {
-    while (!stopping()) {
+    while (!stopping) {
         fd_set readable;
         wait(readable);
-        for (auto it = clients.begin(); it != clients.end() && !stopping();) {
+        for (auto it = clients.begin(); it != clients.end() && !stopping;) {
             const int client = it->first;
             if (!FD_ISSET(client, &readable) || echo_buffer(client, think_time)) {
                 ++it;

@@ -88,11 +88,11 @@ void Server::wait(fd_set& readable, fd_set& writable) {
 
 /// Serves all clients, one buffer at a time. No client makes it wait.
 void Server::run() {
-    while (!stopping()) {
+    while (!stopping) {
         fd_set readable;
         fd_set writable;
         wait(readable, writable);
-        for (auto it = clients.begin(); it != clients.end() && !stopping();) {
+        for (auto it = clients.begin(); it != clients.end() && !stopping;) {
             auto& [fd, client] = *it;
             bool open = true;
             if (FD_ISSET(fd, &readable)) open = client.echo_buffer(think_time);

@@ -102,10 +102,10 @@ void Server::close_client(int fd) {
 void Server::run() {
     constexpr int most = 64;
     epoll_event events[most];
-    while (!stopping()) {
+    while (!stopping) {
         const int ready = epoll_wait(epoll.get(), events, most, paused ? accept_pause.count() : -1);
         if (paused) paused = watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0;
-        for (int i = 0; i < ready && !stopping(); ++i) {
+        for (int i = 0; i < ready && !stopping; ++i) {
             auto* client = static_cast<Connection*>(events[i].data.ptr);
             if (client != nullptr) {
                 serve(*client);

@@ -184,7 +184,7 @@ void Server::stop_workers() {
 void Server::run() {
     constexpr int most = 64;
     epoll_event events[most];
-    while (!stopping()) { // T11
+    while (!stopping) { // T11
         const int ready = epoll_wait(epoll.get(), events, most, paused ? accept_pause.count() : -1);
         if (paused) paused = watch(EPOLL_CTL_MOD, listener.get(), EPOLLIN, nullptr) < 0;
         for (int i = 0; i < ready; ++i) {

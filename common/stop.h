@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -20,19 +19,14 @@
 
 #include "common/check.h"
 #include "common/narrate.h"
+#include "common/write_all.h"
 
 // A signal handler may run between any two instructions, so it may touch only lock-free atomics and may call only what
-// signal-safety(7) lists: shutdown, alarm, poll, write, stpcpy and _exit are on it. (std::to_chars is not; it touches
-// nothing but its arguments.)
-inline std::atomic<bool> stop_requested = false;
-inline std::atomic<int> waited_on = -1;  // the descriptor that a stop wakes
-inline std::atomic<int> stop_status = 0; // main returns it
-inline std::atomic<int> unanswered = 1;  // clients without all their answers; until we count, the one we are busy with
-
-/// Whether the server has been asked to stop.
-inline bool stopping() {
-    return stop_requested;
-}
+// signal-safety(7) lists: shutdown, alarm, poll, write and _exit are on it. (std::to_chars only touches its arguments.)
+inline std::atomic<bool> stopping = false; // whether the server has been asked to stop
+inline std::atomic<int> waited_on = -1;    // the descriptor that a stop wakes
+inline std::atomic<int> stop_status = 0;   // main returns it
+inline std::atomic<int> unanswered = 1;    // at least this many clients have not got all of their answers
 
 /// Names the descriptor that the program may be waiting on from now on. A stop shuts down its reading side, or has
 /// already done so when this returns, shutdown(2): accept(2), blocked or later, then fails with EINVAL, read(2) returns
@@ -43,13 +37,13 @@ inline void wake_on_stop(int fd) {
     // First the name, then the look at the flag; the handler does it the other way round. So at least one of the two
     // sees what the other did, wherever the signal arrives.
     waited_on = fd;
-    if (stop_requested) shutdown(fd, SHUT_RD);
+    if (stopping) shutdown(fd, SHUT_RD);
 }
 
 /// The handler of SIGINT and SIGTERM. The second signal, and all later ones, change nothing.
 inline void request_stop(int) {
     const int saved_errno = errno;
-    if (!stop_requested.exchange(true)) {
+    if (!stopping.exchange(true)) {
         shutdown(waited_on, SHUT_RD);
         alarm(5); // seconds, for all that is left to do
     }
@@ -58,21 +52,16 @@ inline void request_stop(int) {
 
 /// The handler of SIGALRM: the 5 seconds are over. Says who has lost something, unless that would block.
 inline void end_now(int) {
-    if (!stop_requested) return; // somebody else has set this alarm
-    std::array<char, 80> line{"stopped after 5 s: "};
-    char* end = std::to_chars(line.data() + std::strlen(line.data()), line.end(), unanswered.load()).ptr;
-    end = stpcpy(end, unanswered == 1 ? " client had not got all of its answers\n"
-                                      : " clients had not got all of their answers\n");
+    if (!stopping) return; // somebody else has set this alarm
+    char line[100] = "stopped after 5 s; clients that had not got all of their answers: at least ";
+    char* end = std::to_chars(line + std::strlen(line), line + sizeof line, unanswered.load()).ptr;
+    *end++ = '\n';
     pollfd log{STDERR_FILENO, POLLOUT, 0};
-    if (unanswered > 0 && poll(&log, 1, 0) == 1) {
-        [[maybe_unused]] const ssize_t ignored =
-            write(STDERR_FILENO, line.data(), static_cast<size_t>(end - line.data()));
-    }
+    if (unanswered > 0 && poll(&log, 1, 0) == 1) write_all(STDERR_FILENO, {line, end});
     _exit(stop_status);
 }
 
-/// From now on SIGINT and SIGTERM stop the server, and wake what waits on `listener`: sigaction(2). Throws
-/// std::system_error.
+/// From now on SIGINT and SIGTERM stop the server, and wake what waits on `listener`. Throws std::system_error.
 inline void stop_on_signals(int listener) {
     wake_on_stop(listener);
     struct sigaction action {};
@@ -90,7 +79,7 @@ inline void stop_on_signals(int listener) {
 /// accept can never succeed again, because of `error`: says so, and stops the server with exit status 1. Unless it is
 /// stopping: then it was `request_stop` that shut the listener down.
 inline void stop_without_listener(int error) {
-    if (stopping()) return;
+    if (stopping) return;
     complain("the listening socket is lost: ", std::strerror(error));
     stop_status = 1;
     request_stop(0);
@@ -104,9 +93,8 @@ inline bool has_unacknowledged(int client) {
     return ioctl(client, SIOCOUTQ, &bytes) == 0 && bytes > 0 && poll(&broken, 1, 0) <= 0;
 }
 
-/// For a stop, where a client may still be sending: a close(2) with unread input makes the kernel send a reset and drop
-/// what is still in its send buffer, so we wait until that is acknowledged. No event tells us when, so we look every
-/// few milliseconds, until the alarm.
+/// For a stop. A close(2) with unread input makes the kernel send a reset and drop what is still in its send buffer, so
+/// we wait until that is acknowledged. No event tells us when, so we look every few milliseconds, until the alarm.
 inline void wait_until_acknowledged(int client) {
     while (has_unacknowledged(client)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }

@@ -24,6 +24,11 @@ const milliseconds soon(4500); // below the 5 seconds after which a server ends 
 const milliseconds limit(8000);
 const milliseconds a_moment(2000); // a second is promised; the rest is for a busy machine
 
+/// What is said when the 5 seconds have cut something short.
+std::string cut_short(std::ptrdiff_t clients) {
+    return text("stopped after 5 s; clients that had not got all of their answers: at least ", clients, "\n");
+}
+
 /// Throws Failed unless it ends with status 0 in time, and has said these lines on standard error.
 void expect_exit_0(RunningServer& server, const std::string& did, milliseconds within = soon,
                    const std::string& lines = "") {
@@ -175,8 +180,7 @@ void counts_who_waits(Subject& subject) {
     server.process().signal(SIGTERM);
     server.process().wait(long_enough);
     const std::string said = server.process().standard_error();
-    expect(said == "stopped after 5 s: 2 clients had not got all of their answers\n", "the server got SIGTERM",
-           "that it counts both", "'" + said + "'");
+    expect(said == cut_short(2), "the server got SIGTERM", "that it counts both", "'" + said + "'");
 }
 
 /// As timeout(1) sends them: to its child, and a moment later to the group.
@@ -267,10 +271,7 @@ void five_seconds_at_most(Subject& subject) {
         // ThreadSanitizer lets no handler run while a thread is in write.
         if (i == 3 && has_library(server.pid(), "libtsan")) break;
         const std::string did = "the server got SIGTERM: " + scenes[i].what;
-        const std::string line = unfinished[i] == 1
-                                     ? "1 client had not got all of its answers\n"
-                                     : text(unfinished[i], " clients had not got all of their answers\n");
-        expect_exit_0(server, did, limit, i < 2 && unfinished[i] > 0 ? "stopped after 5 s: " + line : "");
+        expect_exit_0(server, did, limit, i < 2 && unfinished[i] > 0 ? cut_short(unfinished[i]) : "");
         const auto took = time_since(start);
         expect(took > milliseconds(4500) || unfinished[i] == 0, did, "that it waits 5 seconds",
                text("it ended after ", took.count(), " ms"));

@@ -12,7 +12,7 @@ namespace {
 std::string after(int error) {
     return printed_by([&] {
         verbose = true;
-        std::cout << handle_failed_accept(error) << handle_failed_accept(error) << stopping() << stop_status;
+        std::cout << handle_failed_accept(error) << handle_failed_accept(error) << stopping << stop_status;
     });
 }
 
