@@ -13,4 +13,7 @@ cp -r common "$chapter" "$copy"
 patch -s -p1 --fuzz=2 --no-backup-if-mismatch -d "$copy" <"$patch"
 # shellcheck disable=SC2086 # a command with its arguments
 (cd "$copy" && $compile -o "$chapter/server" "$chapter/server.cpp")
-"$player" pair build/player "$chapter/server" "$copy/$chapter/server" "$name" 'as it should be' "broken: $(sed -n 's/^What: //p' "$patch")"
+"$player" pair build/player "$chapter/server" "$copy/$chapter/server" "$name" 'as it should be' "broken: $(sed -n 's/^What: //p' "$patch")" || {
+    sed -n 's/^Exercise: \(.*\)/make exercise N=\1 plays a case in which it shows./p' "$patch" >&2
+    exit 1
+}

@@ -54,11 +54,15 @@ function act(state, { action: { client: name, what }, done, failed }) {
     state.queue.push(name);
   } else if (what === 'leaves') {
     client.doing = 'has left';
-    if (conn) Object.assign(conn, { upEnd: true, open: false });
+    if (conn?.downEnd) delete state.conns[name];
+    else if (conn) Object.assign(conn, { upEnd: true, open: false });
+  } else if (failed) {
+    client.doing = 'has no connection any more';
   } else if (what === 'sends') {
     client.doing = `has sent ${commas(done)} bytes`;
     client.sent += done;
-    if (conn) conn.up += done;
+    if (conn?.downEnd) delete state.conns[name]; // nobody has the other end: a reset
+    else if (conn) conn.up += done;
   } else {
     client.doing = `has read ${commas(done)} bytes`;
     client.got += done;
@@ -83,11 +87,11 @@ function followWait(state, call, sleeps) {
   if (sleeps || call.value <= 0) return;
   wait.returned = select ? sets(setIn(call.result, 'in '), setIn(call.result, 'out '))
     : call.reported.map(({ fd, events }) => watched(state, call, fd, eventsOf(events)));
+  for (const { name, events } of wait.returned) if (/OUT|write/.test(events) && state.conns[name]) state.conns[name].room = true;
   for (const { fd } of call.reported) if (wait.list[fd]?.events.endsWith('ONESHOT')) wait.list[fd].armed = false;
 }
 
-/// In chapter 06: which party has a connection. Only its arming is in a file of the kernel; the rest follows from the
-/// calls.
+/// In chapter 06: which party has a connection. Only its arming is in a file of the kernel.
 function followOwner(state, call) {
   if (!state.queues) return;
   if (call.what === 'epoll_wait') {
@@ -104,12 +108,15 @@ function followOwner(state, call) {
   conn.owner = arms ? 'kernel (armed)' : state.threads[call.thread].name;
 }
 
-/// A connection is there as long as any process has a file descriptor for it.
+/// A connection is there as long as any process has a file descriptor for it, and the listen queue as long as any has
+/// one for the listener. If bytes are unread then, the kernel resets the connection.
 function followClose(state) {
-  const held = [...state.queue, ...Object.values(state.procs).flatMap(({ fds }) => Object.values(fds))];
+  const held = Object.values(state.procs).flatMap(({ fds }) => Object.values(fds));
+  const queue = state.queue;
+  if (!held.includes('listener')) state.queue = [];
   for (const [name, conn] of Object.entries(state.conns)) {
-    if (held.includes(name)) continue;
-    if (conn.open) conn.downEnd = true; // the client has still to notice
+    if (held.includes(name) || state.queue.includes(name)) continue;
+    if (conn.open && conn.up === 0 && !queue.includes(name)) conn.downEnd = true; // the client has still to notice
     else delete state.conns[name];
   }
 }
@@ -130,7 +137,7 @@ const changes = {
     const more = value > 0 ? value - conn.given : 0; // not what it gave asleep
     conn.down += more;
     conn.hand -= more;
-    Object.assign(conn, { given: 0, unsent: conn.hand > 0 });
+    Object.assign(conn, { given: 0, room: false, unsent: conn.hand > 0 });
   },
   epoll_create(state) { state.epoll = { list: {}, returned: [] }; },
   epoll_ctl(state, call) {
@@ -160,6 +167,7 @@ const changes = {
   waitpid(state, call) { delete state.procs[call.value]; },
   exit(state, call) {
     state.procs[call.process].ended = true;
+    if (state.epoll) state.epoll = { list: {}, returned: [] };
     followClose(state);
   },
 };
@@ -199,11 +207,12 @@ function splitBuffers(state, { buffers }) {
 
 // --- the steps --------------------------------------------------------------------------------------------------------
 
-/// Calls that set things up and tell nothing here are no steps, nor is the end of a sleep that stands for slow work.
-/// Of the calls that a mutex and a condition variable make: that a worker is woken for a client, and that it sleeps at
-/// first.
+/// Calls that set things up and tell nothing here are no steps, nor is the end of a sleep that stands for slow work. Of
+/// the futex calls only these are: a worker is woken for a client, and it sleeps at first.
 function isShown({ call, sleeps }, segment, server) {
   if (call.kind === 'signal') return call.name === 'SIGCHLD';
+  if (call.kind === 'exit') return call.thread === call.process;
+  if (call.result === '?' && !sleeps) return false; // its process was killed in it
   if (['setsockopt', 'getsockname', 'getsockopt', 'exit_group', 'shutdown', 'thread'].includes(call.what)) return false;
   const conditions = {
     fcntl: () => call.arguments.includes('F_SETFL'),
@@ -290,7 +299,7 @@ class Model {
       Object.assign(this.state.threads[call.thread], { call: sleeps ? call.name : '', waits: sleeps, about: call.client });
     }
     followWait(this.state, call, sleeps);
-    if (!sleeps) follow(this.state, call);
+    if (!sleeps && call.result !== '?') follow(this.state, call);
     const { buffers } = this.segment.after;
     if (sleeps && call.what === 'write') fillWhileWriting(this.state.conns[call.client], buffers[call.client]);
     if (!isShown(moment, this.at, this.server)) return;

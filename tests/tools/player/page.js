@@ -4,7 +4,7 @@ const runs = data.runs;
 const pairs = runs.length > 1 ? rows(runs[0], runs[1]) : runs[0].steps.map((_, i) => [i]);
 const start = runs.length > 1 ? firstDifference(runs[0], runs[1]) : 0;
 const clientNames = Object.keys(runs[0].steps.at(-1).state.clients);
-const view = { at: Math.max(start, 0), predict: false, asking: null, verdict: '', frame: 0, timer: null };
+const view = { at: start, predict: false, asking: null, verdict: '', frame: 0, timer: null };
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (c) => '&#' + c.charCodeAt(0) + ';');
 const commas = (number) => number.toLocaleString('en-US');
@@ -43,8 +43,8 @@ function buffers(run, n, name, path, title, labels) {
   const inferred = split[0] > 0 && !run.steps[n].checked ? ' <i class="inferred" title="How many bytes there are in the two buffers together follows from the calls. How they are split was read from the kernel at the next checkpoint.">split inferred</i>' : '';
   const bars = split.map((amount, side) => {
     const most = Math.max(1, ...run.steps.map((step) => step.state.conns[name]?.[path][side] ?? 0));
-    const width = amount === 0 ? 0 : Math.max(1, Math.round(100 * amount / most));
     const full = side === 1 && split[0] > 0 ? ' · full' : '';
+    const width = full ? 100 : amount === 0 ? 0 : Math.max(1, Math.round(100 * amount / most));
     return `<div class="buffer ${name}" data-key="${name} ${path} ${side}"><i style="width:${width}%"></i><span>${commas(amount)} <small>${labels[side]}${full}</small></span></div>`;
   });
   return `<div class="dim">${title}${inferred}</div><div class="pair">${bars.join('<b>→</b>')}</div>`;
@@ -109,11 +109,12 @@ function clients(run, n) {
 
 /// A grid with a column for each step, and a row for each client and thread. Each cell is a link to its step.
 function timeline(run, n) {
-  const cell = (i, line, kinds, title) => `<a class="${kinds}" style="grid-area:${line}/${i + 2}" href="#${1 + pairs.findIndex((pair) => pair[runs.indexOf(run)] >= i)}" tabindex="-1" title="${escape(title)}"></a>`;
+  const cell = (i, line, kinds, title, letter) => `<a class="${kinds}" style="grid-area:${line}/${i + 2}" href="#${1 + pairs.findIndex((pair) => pair[runs.indexOf(run)] >= i)}" tabindex="-1" title="${escape(title)}">${letter}</a>`;
   const names = (of) => [...new Set(run.steps.flatMap((step) => Object.keys(step.state[of])))];
   const client = (name) => [name, (now) => now.conns[name]?.open && (waits(now, name) ? ['wait', 'waits'] : [name, 'is connected'])];
   const thread = (id) => {
-    const inIt = ({ threads: { [id]: one } }) => one && (one.waits ? ['sleep', 'sleeps in ' + one.call] : [one.about || 'busy', 'runs']);
+    const inIt = ({ threads: { [id]: one } }) => one && (one.waits ? ['sleep', 'sleeps in ' + one.call]
+      : one.about ? [one.about, 'serves ' + one.about, one.about] : ['busy', 'runs']);
     return [run.steps.find((step) => step.state.threads[id]).state.threads[id].name, inIt];
   };
   const lanes = [...names('clients').map((name) => [name, ...client(name)]), ...names('threads').map((id) => [id, ...thread(id)])];
@@ -122,10 +123,11 @@ function timeline(run, n) {
     return run.steps[i - 1]?.part === part ? '' : `<span class="part" style="grid-area:1/${i + 2}/${lanes.length + 2}/span ${count}">${escape(part)}</span>`;
   });
   const cells = lanes.map(([id, name, inIt], lane) => `<span class="lane" style="grid-area:${lane + 2}/1">${escape(name)}</span>` + run.steps.map((step, i) => {
-    const [kinds, title] = inIt(step.state) || ['', ''];
-    return cell(i, lane + 2, kinds + (step.who === id ? ' acts' : ''), title);
+    const [kinds, title, letter = ''] = inIt(step.state) || ['', ''];
+    const said = i > 0 && inIt(run.steps[i - 1].state)?.[2] === letter; // once, where it begins
+    return cell(i, lane + 2, kinds + (step.who === id ? ' acts' : ''), title, said ? '' : letter);
   }).join(''));
-  return `<div class="time" style="grid-template-columns:auto repeat(${run.steps.length},minmax(0,1fr))">${parts.join('')}${cells.join('')}<i style="grid-area:1/${n + 2}/${lanes.length + 2}"></i></div>`;
+  return `<div class="time" role="img" aria-label="who does what in each step of the scene" style="grid-template-columns:auto repeat(${run.steps.length},minmax(0,1fr))">${parts.join('')}${cells.join('')}<i style="grid-area:1/${n + 2}/${lanes.length + 2}"></i></div>`;
 }
 
 // --- the page -------------------------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ function ask(question) {
 const panels = (run, n) => `<div class="cols"><section><h2>the code that runs</h2>${code(run, n)}</section>
 <section><h2>the kernel</h2>${kernel(run, n)}</section>
 <section><h2>the program</h2>${program(run, n)}<h2>the clients</h2>${clients(run, n)}</section></div>
-<section>${timeline(run, n)}</section>`;
+<section>${timeline(run, n)}<p class="dim legend">A dot: acts in this step. Filled, with a letter: runs, and for which client. Only lines: sleeps. Dashed: a client that waits for the server.</p></section>`;
 
 function nav() {
   const button = (command, keys, says) => `<button data-do="${command}" title="${keys}">${says}</button>`;
@@ -165,13 +167,14 @@ function markNew(shown, before) {
   }
 }
 
+/// Draws the page again. What had the keyboard's focus has it afterwards, and a screen reader reads out what is new.
 function draw() {
+  const focus = document.activeElement.dataset.do;
   const shown = pairs[view.at];
   const many = runs.length > 1;
-  const titles = many ? data.titles : [runs[0].chapter];
   const order = runs[0].chapter.startsWith('06') ? ' · the order of the threads is one of several possible ones' : '';
-  const views = runs.map((run, side) => `<div class="run">${many ? `<h1>${escape(titles[side])}</h1>` : ''}<div class="says" aria-live="polite">${view.asking ? ask(view.asking) : sentence(run, shown[side])}</div>${panels(run, shown[side])}</div>`);
-  document.getElementById('main').innerHTML = `<header><h1>${escape(data.name)}</h1><span>${escape(runs[0].steps[shown[0]].part)}${order}</span><span class="count">step ${view.at + 1} of ${pairs.length}${many && view.at === start ? ' · here the two part' : ''}${start < 0 ? ' · in this scene both do the same' : ''}</span></header>
+  const views = runs.map((run, side) => `<div class="run">${many ? `<h1>${escape(data.titles[side])}</h1>` : ''}<div class="says">${view.asking ? ask(view.asking) : sentence(run, shown[side])}</div>${panels(run, shown[side])}</div>`);
+  document.getElementById('main').innerHTML = `<header><h1>${escape(data.name)}</h1><span>${escape(runs[0].steps[shown[0]].part)}${order}</span><span class="count">step ${view.at + 1} of ${pairs.length}${many && view.at === start ? ' · here the two part' : ''}</span></header>
 <div class="runs${many ? ' two' : ''}">${views.join('')}</div>${nav()}`;
   document.querySelectorAll('.runs > .run').forEach((element, side) => {
     const before = document.createElement('div');
@@ -179,6 +182,8 @@ function draw() {
     markNew(element, before);
   });
   document.title = `${data.name}, step ${view.at + 1}`;
+  if (focus) (document.querySelector(`[data-do="${focus}"]`) || document.querySelector('[data-do="step 1"]')).focus();
+  document.getElementById('spoken').innerText = [...document.querySelectorAll('.says')].map((says) => says.innerText).join(' ');
 }
 
 // --- what the reader does -------------------------------------------------------------------------------------------
@@ -186,7 +191,7 @@ function draw() {
 function go(to, force) {
   const at = Math.min(Math.max(to, 0), pairs.length - 1);
   const question = runs.length === 1 && runs[0].steps[at].question;
-  const asks = !force && view.predict && at === view.at + 1 && question;
+  const asks = !force && view.predict && !view.asking && at === view.at + 1 && question;
   Object.assign(view, { at: asks ? view.at : at, asking: asks ? question : null, verdict: '', frame: 0 });
   history.replaceState(null, '', '#' + (view.at + 1));
   draw();
@@ -235,9 +240,9 @@ function obey(event, command) {
 }
 document.addEventListener('click', (event) => obey(event, event.target.closest('[data-do]')?.dataset.do));
 document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || (event.key === ' ' && event.target.closest('button, input, summary'))) return;
   obey(event, keys[event.key.length === 1 ? event.key.toUpperCase() : event.key]);
 });
-const fromLink = () => go(Number(location.hash.slice(1)) - 1, true);
+const fromLink = () => go((Number(location.hash.slice(1)) || 1) - 1, true);
 window.addEventListener('hashchange', fromLink);
 if (location.hash) fromLink(); else go(view.at, true);

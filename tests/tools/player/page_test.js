@@ -73,13 +73,17 @@ class Browser {
   shown() { return this.run('return [location.hash, document.getElementById("main").innerText]'); }
 }
 
-/// To the end and back by keyboard: the same steps look the same both ways, and no script fails.
+/// To the end and back by keyboard: the same steps look the same both ways, the focus stays, and no script fails.
 async function walk(browser, page, count) {
   await browser.post('/url', { url: `file://${folder}/${page}` });
   await browser.press(keys.home);
   const there = [await browser.shown()];
   for (let n = 1; n < count; ++n) { await browser.press(keys.right); there.push(await browser.shown()); }
   assert.strictEqual(there[count - 1][0], '#' + count);
+  const [command, spoken, says] = await browser.run(`document.querySelector('[data-do="step -1"]').focus();
+    document.activeElement.click(); document.querySelector('[data-do="step 1"]').focus(); document.activeElement.click();
+    return [document.activeElement.dataset.do, document.getElementById('spoken').textContent, document.querySelector('.says').innerText];`);
+  assert.deepStrictEqual([command, spoken], ['step 1', says]);
   for (let n = count - 2; n >= 0; --n) { await browser.press(keys.left); assert.deepStrictEqual(await browser.shown(), there[n]); }
   const errors = (await browser.post('/se/log', { type: 'browser' })).filter((entry) => entry.level === 'SEVERE');
   assert.deepStrictEqual(errors, []);

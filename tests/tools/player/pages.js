@@ -5,6 +5,7 @@ const fs = require('fs');
 const path = require('path');
 const { execFileSync } = require('child_process');
 const { makeSteps } = require('./model.js');
+const { firstDifference } = require('./state.js');
 
 const read = (file) => fs.readFileSync(file, 'utf8');
 
@@ -78,10 +79,8 @@ function writeIndex(folder) {
   const pages = fs.readdirSync(folder).filter((name) => name.endsWith('.html') && name !== 'index.html').sort();
   const links = pages.map((name) => `<p><a href='${name}'>${path.basename(name, '.html')}</a></p>\n`);
   fs.writeFileSync(path.join(folder, 'index.html'), `<!doctype html>
-<html lang=en><meta charset=utf-8><meta name=color-scheme content='light dark'>
-<meta name=viewport content='width=device-width'><title>See inside</title>
-<h1>See inside</h1>
-<p>Servers, recorded call by call. Step through with the arrow keys.</p>
+<html lang=en><meta charset=utf-8><meta name=color-scheme content='light dark'><meta name=viewport content='width=device-width'>
+<title>See inside</title><h1>See inside</h1><p>Servers, recorded call by call. Step through with the arrow keys.</p>
 ${links.join('')}</html>
 `);
 }
@@ -89,8 +88,10 @@ ${links.join('')}</html>
 function makePage(recorded) {
   const { name, titles, runs } = JSON.parse(read(recorded));
   const data = { name, titles, runs: runs.map(runOf) };
-  const { length } = data.runs[0].steps;
-  if (length < 20) throw new Error(`${name}: only ${length} steps`);
+  if (data.runs[0].steps.length < 20) throw new Error(`${name}: fewer than 20 steps`);
+  if (titles && firstDifference(...data.runs) < 0) {
+    throw new Error(`${name}: in this scene both servers do the same, so there is nothing to compare.`);
+  }
   writePage(recorded.replace(/json$/, 'html'), data);
   writeIndex(path.dirname(recorded));
 }

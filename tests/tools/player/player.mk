@@ -4,7 +4,7 @@ PLAYER   := $(BUILD)/tests/tools/player/player
 TEST_PROGRAMS += $(PLAYER)
 $(PLAYER): $(patsubst %,$(BUILD)/tests/tools/player/%.o,main scene) $(patsubst %,$(BUILD)/tests/tools/trace/%.o,resolve traced_server) $(SUPPORT)
 $(BUILD)/tests/tools/player/main.o: | need-player
-.PHONY: player need-player
+.PHONY: player need-player player-stills test-player
 need-player: # make test can do without Node.js
 	@tests/need.sh 'strace?' 'nodejs$(if $(filter player%,$(MAKECMDGOALS)),,?)' binutils nlohmann-json3-dev
 
@@ -27,7 +27,6 @@ endif
 player_checks = player $(PLAYER) check $(if $(filter command%,$(origin CHAPTER)),$(tested),$(filter 02% 05%,$(tested)))
 
 ### make test-player      record all six, and walk through each page in a browser (2 minutes)
-.PHONY: test-player
 test-player: $(PLAYER) $(SERVERS)
 	@tests/need.sh nodejs chromium chromium-driver
 	@rm -rf $(BUILD)/player-test
@@ -36,7 +35,6 @@ test-player: $(PLAYER) $(SERVERS)
 	@node tests/tools/player/page_test.js $(BUILD)/player-test
 
 # The best moment of each recording, as a picture for the chapter's page.
-.PHONY: player-stills
 player-stills: player
 	@tests/need.sh nodejs chromium pngquant
 	@node tests/tools/player/stills.js $(BUILD)/player

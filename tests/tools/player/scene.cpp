@@ -67,7 +67,7 @@ class Player {
     }
 
     void play(const Action& action, const std::string& part, bool again = false) {
-        Segment& segment = tape_.segments.emplace_back(Segment{action, part, now(), again});
+        Segment& segment = tape_.segments.emplace_back(Segment{action, part, settled_, again});
         act(segment);
         settle(segment);
     }
@@ -97,6 +97,7 @@ class Player {
     std::map<std::string, Client> clients_;
     std::map<std::uint16_t, char> names_; // of the clients, by their ports
     Tape tape_;
+    Seconds settled_ = 0; // what happens from then on belongs to the next action
 };
 
 void Player::act(Segment& segment) {
@@ -113,7 +114,7 @@ void Player::act(Segment& segment) {
             // Once, and exactly what is there: what its kernel gets while the program reads is left for the next time.
             std::string buffer(client_end(client).receive_queue, '\0');
             const ssize_t count = recv(client.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-            if (count < 0) segment.failed = "nothing is there";
+            if (count < 0 && errno != EAGAIN) segment.failed = std::strerror(errno);
             segment.done = std::max<ssize_t>(0, count);
         } else {
             client.close();
@@ -156,7 +157,8 @@ void Player::settle(Segment& segment) {
     wait_until("that the server rests, or never will", [&] {
         std::this_thread::sleep_for(milliseconds(10));
         if (switches_of(traced_.pid()) > before + too_often) return true;
-        const bool rests = rest.has_lasted(milliseconds(60)) && (thinking > 0 || !rest.is_in(SYS_clock_nanosleep));
+        const bool rests = has_ended(traced_.pid()) ||
+                           (rest.has_lasted(milliseconds(60)) && (thinking > 0 || !rest.is_in(SYS_clock_nanosleep)));
         Reading next = read();
         if (!rests || !(next == last)) since = Clock::now();
         last = std::move(next);
@@ -164,7 +166,11 @@ void Player::settle(Segment& segment) {
     });
     segment.after = std::move(last);
     segment.after.rests = Clock::now() - since > milliseconds(250);
-    if (thinking > 0 && segment.after.rests && tasks_in(traced_.pid(), SYS_clock_nanosleep) != thinking) {
+    settled_ = now();
+    if (thinking == 0 || !segment.after.rests || has_ended(traced_.pid())) return;
+    const auto has_answer = [](const auto& client) { return client.second.to_client != std::array<std::size_t, 2>{}; };
+    const auto& all = segment.after.buffers;
+    if (std::any_of(all.begin(), all.end(), has_answer) || !(read() == segment.after)) {
         throw Missed{"the answer came before the server was seen to think"};
     }
 }

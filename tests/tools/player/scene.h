@@ -59,7 +59,7 @@ struct Reading {
 struct Segment {
     Action action;
     std::string part;
-    Seconds at;
+    Seconds at;           ///< from when on the calls belong to it
     bool again = false;   ///< it goes on reading
     long done = 0;        ///< bytes that went or came
     std::string failed{}; ///< why it could not be done
@@ -73,5 +73,5 @@ struct Tape {
     Seconds stop = 0; ///< what is later belongs to the stop
 };
 
-/// Plays the scene. Throws Skipped where strace is missing or may not trace.
+/// Throws Skipped where strace is missing or may not trace.
 Tape play(const Scene& scene, const std::string& program);

@@ -7,7 +7,7 @@ const state = (run, n) => run.steps[n].state;
 /// The client waits for the server: it has not got back all that it has sent, and nothing is there for it to read.
 function waits(now, name) {
   const [client, conn] = [now.clients[name], now.conns[name]];
-  return Boolean(conn?.open) && client.sent > client.got && conn.downSplit[1] === 0;
+  return Boolean(conn?.open) && !conn.downEnd && client.sent > client.got && conn.downSplit[1] === 0;
 }
 
 /// Since which step it has waited without a break.
@@ -17,13 +17,13 @@ function waitsSince(run, n, name) {
   return since;
 }
 
-/// Whether epoll would report it. Of room to write, only that the buffer is empty is certain.
+/// Whether epoll would report it. Of room to write, only what epoll has just said, and an empty buffer, are certain.
 function isReady(now, { name, events, armed }) {
   if (name === 'listener') return now.queue.length > 0;
   const conn = now.conns[name];
   if (!conn || !armed) return false;
   const input = conn.upSplit[1] > 0 || conn.upEnd;
-  return (events.includes('IN') && input) || (events.includes('OUT') && conn.downSplit[0] === 0);
+  return (events.includes('IN') && input) || (events.includes('OUT') && (conn.room || conn.downSplit[0] === 0));
 }
 
 /// What a step does, without process IDs and the sizes of partial writes: so two runs can be compared.

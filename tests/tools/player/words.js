@@ -9,11 +9,9 @@ for (const part of fs.readFileSync(path.join(__dirname, 'words.txt'), 'utf8').sp
   const [head, ...lines] = part.trim().split('\n');
   const [name, ids, title] = head.split('|');
   const entry = { ids, title, text: '', ask: '', wrong: '', right: '', why: '' };
-  let field = 'text'; // a line that begins nothing goes on with what was before it
   for (const line of lines) {
-    const begins = { '?': 'ask', '-': 'wrong', '+': 'right', '=': 'why' }[line[0]];
-    field = begins || field;
-    entry[field] = `${entry[field]} ${begins ? line.slice(2) : line}`.trim();
+    const begins = { '?': 'ask', '-': 'wrong', '+': 'right' }[line[0]];
+    [entry[begins || 'text'], entry.why] = begins ? line.slice(2).split(' = ') : [line, ''];
   }
   table[name] = entry;
 }
@@ -46,29 +44,32 @@ const join = (words) => words.join(', ') || 'none';
 const list = (watched) =>
   Object.values(watched).map(({ fd, name, events }) => `${fd} (${name}) ${events.replace(/ ONESHOT.*/, '')}`);
 
-/// What select and epoll_wait report, and what a reader may expect instead.
-function sayReady(step, { call, chapter, now, sleeps, slept }) {
+/// What select and epoll_wait report, and what a reader may expect instead. That a client has room again although it has
+/// done nothing is not asked, because it depends on when the kernel has moved its bytes on.
+function sayReady(step, { call, chapter, before, now, sleeps, slept }) {
   const select = call.what === 'select';
   const wait = select ? now.select : now.epoll;
   const [all, ready] = [list(wait.list), list(wait.returned)];
   const [, read, write] = call.arguments;
   if (select) step.values.sets = 'read ' + read + (/^\[\d/.test(write) ? ', write ' + write : '');
-  step.values.reported = join(ready);
-  step.values.ready = join(ready) + (ready.length === 1 ? ' is' : ' are');
+  Object.assign(step.values, { reported: join(ready), S: select ? 'S11' : 'S14' });
   if (call.value >= 0 && !sleeps) step.values.result = ' = ' + join(ready);
   step.wrong.push('all that it watches: ' + join(all));
   if (!slept) step.wrong.push('none yet: it sleeps');
   if (ready.length > 1) step.wrong.push('only one of them: ' + ready[0]);
   step.wrong = [...step.wrong, ...all].slice(0, 5);
-  const clients = ready.length > 0 && !join(ready).includes('listener');
-  if (chapter === 6 && clients) step.what = 'epoll_wait queues';
+  const [one, another] = Object.values(wait.returned);
+  const isRoom = one && !another && before.conns[one.name]?.unsent && /OUT|write/.test(one.events);
+  if (isRoom && !slept) step.what += ' room';
+  if (chapter === 6 && one && !join(ready).includes('listener')) step.what = 'epoll_wait queues';
 }
 
 /// What is particular to a call: its case in words.txt, what goes into the braces there, and answers that are wrong.
 const particulars = {
   select: sayReady,
   epoll_wait: sayReady,
-  accept(step, { before }) {
+  accept(step, { call, before }) {
+    if (call.error === 'ERESTARTSYS') step.what = 'accept interrupted';
     step.wrong = before.queue.slice(-1).map((last) => `a new file descriptor for ${last}`);
   },
   read(step, { call, before }) {
@@ -80,9 +81,10 @@ const particulars = {
   write(step, { call, before, slept }) {
     const left = call.arguments[2] - call.value;
     step.values.left = bytes(left);
-    if (left === 0 && before.conns[call.client]?.unsent) step.what = 'write unsent';
+    const { unsent } = before.conns[call.client] ?? {};
+    if (left === 0 && unsent) step.what = 'write unsent';
     if (left === 0 && slept) step.what = 'write woken';
-    if (left > 0 && call.value > 0) step.what = 'write part';
+    if (left > 0 && call.value > 0) step.what = unsent ? 'write more' : 'write part';
   },
   epoll_ctl(step, { call, before, now }) {
     const [, command, fd] = call.arguments;
@@ -94,18 +96,19 @@ const particulars = {
       operation,
       name: `${fd} (${name})`,
       events: operation === 'DEL' ? '' : ', ' + (events || 'nothing'),
-      once: once ? ' Only once: after that it leaves this client alone until it is armed again.' : '',
-      what: !events.includes('OUT') ? 'input' : events.includes('IN') ? 'input and about room to write'
-        : 'room to write, and no longer about input',
+      once: once ? ' It does so only once, and then it leaves this client alone until it is armed again.' : '',
+      what: !events.includes('OUT') ? 'it has input' : events.includes('IN') ? 'it has input or room to write'
+        : 'it has room to write, and no longer when it has input',
     });
     if (call.value === 0) step.what += ' ' + operation + (name === 'listener' ? ' listener' : '');
   },
   close(step, { call, before }) {
     const name = before.procs[call.process].fds[call.arguments[0]] || '?';
     const copies = Object.values(before.procs).flatMap(({ fds }) => Object.values(fds)).filter((one) => one === name);
-    step.values.name = name === 'listener' ? 'the listener' : name;
+    step.values.name = /^\w$/.test(name) ? `${name}'s connection` : 'the ' + name;
     if (copies.length > 1) step.what = 'close copy';
   },
+  exit(step, { call }) { if (call.name.startsWith('killed')) step.what = 'exit killed'; },
 };
 
 /// Of a call: the state before it and behind it, whether it sleeps (it does not return before the next action of a
@@ -125,29 +128,32 @@ function wordsOfCall(step) {
     result: sleeps ? ' sleeps' : ' = ' + (fails ? call.error : value),
     error: call.error,
     T12: chapter >= 4 ? ', T12' : '',
+    nonblocking: call.arguments.some((one) => one.includes('SOCK_NONBLOCK')) ? ' It is non-blocking from the start.' : '',
     called: slept ? 'wakes up' : 'is called',
   };
   if (fails) said.what += call.error === 'EAGAIN' ? ' EAGAIN' : ' fails';
   particulars[call.what]?.(said, step);
-  if (sleeps) said.what = call.what + ' sleeps';
+  const some = Object.values(step.now.epoll?.list ?? {}).some(({ armed }) => !armed);
+  if (sleeps) said.what = call.what + (!said.values.S ? ' sleeps' : some ? ' armed' : ' none');
   return wordsOf(said, chapter);
 }
 
 /// Of what a client does; `before` is the state before it.
 function wordsOfAction({ client: who, what, bytes: wanted, done, failed }, before, chapter) {
-  const reads = () => {
-    const { sent, got } = before.clients[who];
-    if (done > 0) return before.conns[who].down > done ? 'reads part' : 'reads';
-    return sent > got ? 'waits' : 'has all';
-  };
+  const { sent, got } = before.clients[who] ?? {};
+  const conn = before.conns[who];
+  const nothing = conn?.downEnd ? 'A reads the end' : sent > got ? 'A waits' : 'A has all';
+  const all = done > 9999 ? 'A sends much' : 'A sends';
   const cases = {
-    watches: () => 'time',
-    connects: () => (failed ? 'A cannot connect' : 'A connects'),
-    sends: () => (failed ? 'A cannot send' : done < wanted ? 'A sends part' : 'A sends'),
-    leaves: () => 'A leaves',
-    reads: () => 'A ' + reads(),
+    watches: 'time',
+    connects: failed ? 'A cannot connect' : 'A connects',
+    sends: !conn || conn.downEnd ? 'A sends in vain' : done < wanted ? 'A sends part' : all,
+    reads: done === 0 ? nothing : conn?.down > done ? 'A reads part' : 'A reads',
+    leaves: conn ? 'A leaves' : 'A is cut off',
   };
-  return wordsOf({ what: cases[what](), values: { who, value: bytes(done), size: bytes(wanted) } }, chapter);
+  const isCutOff = failed && what !== 'connects';
+  const values = { who, value: bytes(done), size: bytes(wanted) };
+  return wordsOf({ what: isCutOff ? 'A is cut off' : cases[what], values }, chapter);
 }
 
 module.exports = { wordsOf, wordsOfCall, wordsOfAction, commas };
