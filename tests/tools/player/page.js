@@ -183,7 +183,7 @@ function draw() {
   });
   document.title = `${data.name}, step ${view.at + 1}`;
   if (focus) (document.querySelector(`[data-do="${focus}"]`) || document.querySelector('[data-do="step 1"]')).focus();
-  document.getElementById('spoken').innerText = [...document.querySelectorAll('.says')].map((says) => says.innerText).join(' ');
+  document.getElementById('spoken').textContent = [...document.querySelectorAll('.says')].map((says) => says.innerText).join(' ');
 }
 
 // --- what the reader does -------------------------------------------------------------------------------------------
