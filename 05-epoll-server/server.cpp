@@ -110,7 +110,7 @@ void Server::run() {
             if (client != nullptr) {
                 serve(*client);
             } else if ((events[i].events & EPOLLHUP) != 0) {
-                stop_without_listener(EINVAL);
+                handle_failed_accept(EINVAL); // what accept would fail with
             } else {
                 accept_clients();
             }

@@ -193,7 +193,7 @@ void Server::run() {
                 take(*client);
                 push(client->has_unsent() ? write_queue : read_queue, *client); // T14, T13
             } else if ((events[i].events & EPOLLHUP) != 0) {
-                stop_without_listener(EINVAL);
+                handle_failed_accept(EINVAL); // what accept would fail with
             } else {
                 accept_clients(); // T12
             }

@@ -13,8 +13,9 @@ constexpr std::chrono::duration<int, std::milli> accept_pause{100};
 
 /// Deals with what a failed accept(2) has left in errno. Returns whether there is no room for another client, so that
 /// the next call would fail as well: then pause until a client leaves or `accept_pause` is over. An error that we do
-/// not expect counts as this too. If accept can never succeed again, stops the server.
+/// not expect counts as this too. If accept can never succeed again, says so, and stops the server with exit status 1.
 inline bool handle_failed_accept(int error) {
+    if (stopping) return false; // `request_stop` has shut the listener down
     // The queue is empty, a signal came, a client left the queue before its turn; and the network errors of accept(2)
     // that Linux passes on from the new socket.
     for (const int passing : {EAGAIN, EINTR, ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN,
@@ -22,7 +23,11 @@ inline bool handle_failed_accept(int error) {
         if (error == passing) return false;
     }
     for (const int lasting : {EINVAL, EBADF, ENOTSOCK, ENOSYS}) {
-        if (error == lasting) return stop_without_listener(error), false;
+        if (error != lasting) continue;
+        complain("the listening socket is lost: ", std::strerror(error));
+        stop_status = 1;
+        request_stop(0);
+        return false;
     }
     narrate("accept: ", std::strerror(error), ": no new clients for up to ", accept_pause.count(), " ms");
     return true; // EMFILE, ENFILE, ENOBUFS, ENOMEM

@@ -18,7 +18,6 @@
 #include <thread>
 
 #include "common/check.h"
-#include "common/narrate.h"
 #include "common/write_all.h"
 
 // A signal handler may run between any two instructions, so it may touch only lock-free atomics and may call only what
@@ -74,15 +73,6 @@ inline void stop_on_signals(int listener) {
     sigset_t none;
     sigemptyset(&none);
     check(sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask", "SIG_SETMASK");
-}
-
-/// accept can never succeed again, because of `error`: says so, and stops the server with exit status 1. Unless it is
-/// stopping: then it was `request_stop` that shut the listener down.
-inline void stop_without_listener(int error) {
-    if (stopping) return;
-    complain("the listening socket is lost: ", std::strerror(error));
-    stop_status = 1;
-    request_stop(0);
 }
 
 /// Whether the client's kernel has still to acknowledge some of what was written to `client`, and may yet do so.
