@@ -46,12 +46,11 @@ class Queue {
         return item;
     }
 
-    /// From now on every `pop` returns null. What is in the queue stays there; returns how many items that are.
-    std::size_t close() {
+    /// From now on every `pop` returns null. What is in the queue stays there.
+    void close() {
         const std::lock_guard lock(mutex_);
         closed_ = true;
         not_empty_.notify_all();
-        return items_.size();
     }
 
   private:

@@ -150,12 +150,14 @@ void Server::process_read_queue() {
             arm(EPOLL_CTL_MOD, *client);
         }
     }
+    --unanswered;
 }
 
 void Server::process_write_queue() {
     while (Client* const client = write_queue.pop()) {
         client->send_unsent() ? arm(EPOLL_CTL_MOD, *client) : close_client(client->fd());
     }
+    --unanswered;
 }
 
 void Server::start_workers(int readers, int writers) {
@@ -169,13 +171,13 @@ void Server::start_workers(int readers, int writers) {
 
 /// Each worker ends when it has done what it is doing. Then all clients are the main thread's.
 void Server::stop_workers() {
-    int waiting = -static_cast<int>(read_queue.close()); // those in this queue have all their answers so far
-    write_queue.close();
+    unanswered = static_cast<int>(workers.size()); // each takes itself off when it ends, a busy one later
     {
         const std::lock_guard lock(clients_mutex);
-        for (const auto& [fd, client] : clients) waiting += !client.armed || client.has_unsent() ? 1 : 0;
+        for (const auto& [fd, client] : clients) unanswered += client.armed && client.has_unsent() ? 1 : 0;
     }
-    unanswered = waiting;
+    read_queue.close();
+    write_queue.close();
     for (std::thread& worker : workers) worker.join();
     workers.clear();
 }
@@ -211,8 +213,7 @@ int main(int argc, char* argv[]) {
     try {
         fill_standard_descriptors();
         ignore_write_signals();
-        int readers = 4;
-        int writers = 2;
+        int readers = 4, writers = 2;
         const Options options =
             parse_options(argc, argv,
                           {{"read-workers", 1, 256, &readers, "N    threads that read and answer (default 4)"},

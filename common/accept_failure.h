@@ -16,8 +16,7 @@ constexpr std::chrono::duration<int, std::milli> accept_pause{100};
 /// not expect counts as this too. If accept can never succeed again, says so, and stops the server with exit status 1.
 inline bool handle_failed_accept(int error) {
     if (stopping) return false; // `request_stop` has shut the listener down
-    // The queue is empty, a signal came, a client left the queue before its turn; and the network errors of accept(2)
-    // that Linux passes on from the new socket.
+    // The queue is empty, a signal came, a client left the queue; and network errors of the new socket, accept(2).
     for (const int passing : {EAGAIN, EINTR, ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN,
                               EHOSTUNREACH, ENONET, EOPNOTSUPP, ETIMEDOUT}) {
         if (error == passing) return false;

@@ -12,6 +12,7 @@
 #include "common/fd.h"
 #include "common/narrate.h"
 #include "common/options.h"
+#include "common/stop.h"
 
 /// setsockopt(2) with an int. Throws std::system_error that names the option.
 inline void set_option(int socket, int level, int option, int value, const char* name) {
@@ -56,4 +57,5 @@ inline void announce(int listener) {
     Address address;
     check(getsockname(listener, address.raw(), &address.size), "getsockname");
     print("listening on " + to_string(address) + "\n");
+    unanswered = 1; // clients may come from now on: until we count them, it is the one that we are busy with
 }

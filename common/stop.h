@@ -25,7 +25,7 @@
 inline std::atomic<bool> stopping = false; // whether the server has been asked to stop
 inline std::atomic<int> waited_on = -1;    // the descriptor that a stop wakes
 inline std::atomic<int> stop_status = 0;   // main returns it
-inline std::atomic<int> unanswered = 1;    // at least this many clients have not got all of their answers
+inline std::atomic<int> unanswered = 0;    // at least this many clients have not got all of their answers
 
 /// Names the descriptor that the program may be waiting on from now on. A stop shuts down its reading side, or has
 /// already done so when this returns, shutdown(2): accept(2), blocked or later, then fails with EINVAL, read(2) returns

@@ -19,9 +19,8 @@ inline bool write_all(int fd, std::string_view bytes) {
     return true;
 }
 
-/// Two signals would kill the server when a write fails: SIGPIPE when the client is gone, and SIGXFSZ when standard
-/// error goes to a file that has reached its size limit. When they are ignored, write fails with EPIPE or EFBIG:
-/// signal(7).
+/// Two signals would kill the server when a write fails, SIGPIPE when the client is gone, and SIGXFSZ when standard
+/// error is a file that has reached its size limit. If they are ignored, write fails with EPIPE or EFBIG: signal(7).
 inline void ignore_write_signals() {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);

@@ -33,6 +33,26 @@ TEST_CASE("narrate: leaves out a line that there is no memory for, and a half of
     CHECK(printed == " STDERR: the next one\n");
 }
 
+TEST_CASE("complain: a signal that interrupts it costs no line") {
+    SocketPair log = socket_pair();
+    while (send(log.one.get(), "x", 1, MSG_DONTWAIT) == 1) continue; // now a write waits
+    Process child(forked([&] {
+        struct sigaction action {};
+        action.sa_handler = [](int) { print("woken\n"); };
+        check(sigaction(SIGCHLD, &action, nullptr), "sigaction"); // as in chapter 02
+        dup2(log.one.get(), STDERR_FILENO);
+        print("waits\n");
+        complain("a line");
+    }));
+    wait_until_it_waits(child, "waits");
+    child.signal(SIGCHLD);
+    REQUIRE(child.read_line(long_enough) == "woken");
+    log.one.reset();
+    std::string said;
+    for (char byte = 0; read(log.other.get(), &byte, 1) == 1;) said += byte;
+    CHECK(said.ends_with("xa line\n"));
+}
+
 TEST_CASE("narrate: writes each line with one write") {
     // As stderr a socket that keeps messages apart: each write is one of them.
     const SocketPair pair = socket_pair(SOCK_DGRAM);

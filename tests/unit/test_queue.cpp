@@ -40,19 +40,7 @@ int three = 3;
 
 } // namespace
 
-TEST_CASE("Queue: first in, first out, also after it was empty") {
-    Queue<int> queue;
-    push(queue, {&one, &two});
-    CHECK(popped(queue) == 1);
-    push(queue, {&three});
-    CHECK(popped(queue) == 2);
-    CHECK(popped(queue) == 3);
-    push(queue, {&three, &one});
-    CHECK(popped(queue) == 3);
-    CHECK(popped(queue) == 1);
-}
-
-TEST_CASE("Queue: without memory a push is refused, and what was pushed before is still there") {
+TEST_CASE("Queue: first in, first out; without memory a push is refused, and what was pushed before is still there") {
     Queue<int> queue;
     std::vector<int> items = numbers(1000);
     int pushed = 0;
