@@ -108,11 +108,10 @@ std::vector<Case> echo_cases() {
              "read(2) returns the count. strlen(3), strcpy(3) and std::string(char*) stop at the first 0."}},
         {"a lot both ways", "16 MiB come back while more is still being sent",
          [](Subject& subject) { exchange(subject.endpoint(), random_bytes(16 << 20, 2)); },
-         Lesson{"Nobody promises that a write takes everything: a server that forgets the rest loses data under load "
-                "only.",
+         Lesson{"A write may take only a part. A server that forgets the unsent bytes loses data, but only under load.",
                 "What happens to the bytes that a write did not take? And to what comes in the meantime?",
                 "write(2) returns how many bytes it took: go on from there. On a non-blocking socket EAGAIN means not "
-                "now; keep the rest and wait for EPOLLOUT, epoll_ctl(2), or select's write set."}},
+                "now; keep the unsent bytes and wait for EPOLLOUT, epoll_ctl(2), or select's write set."}},
         {"two halves", "the first half of a message is answered before the second is sent", two_halves,
          Lesson{
              "TCP carries a stream of bytes: where a message ends is not its business, and one read may bring a part.",
@@ -127,13 +126,14 @@ std::vector<Case> echo_cases() {
                 "still open. close(2) comes after the last write."}},
         {"half-close, slow reader", "the same when the client reads only after there was no room left",
          half_close_slow_reader,
-         Lesson{"The rest of the answer must not be dropped because the question has ended.",
+         Lesson{"The client has finished sending, but it still wants everything that it has not got yet.",
                 "The client's end came while there was unsent data. Close only when that is gone.",
                 "close(2) drops nothing that write(2) has taken; but what write did not take is still yours. Wait for "
                 "room with epoll_wait(2) or select(2), or in a blocking write(2)."}},
         {"drop by drop", "the same when the way back is narrow: what did not fit takes several writes", drop_by_drop,
-         Lesson{"The rest of a write may itself be taken in parts. Servers have had a wrong offset here for years.",
-                "Where does the second write of the same rest begin?",
+         Lesson{"What one write left over, the next may again take only in part. Servers have had a wrong offset here "
+                "for years.",
+                "Where does the second write of the same unsent bytes begin?",
                 "write(2) returns how much it took each time: add it up, and go on from there."}},
         {"nothing at all", "a client that sends nothing gets nothing, and the end", nothing_at_all,
          Lesson{"End of file is no data, so it must not be answered, only closed.",

@@ -412,8 +412,8 @@ std::vector<Case> resource_cases() {
                 "calls in a loop do not, with or without a short sleep in between."}},
         {"room costs no CPU", "when all is sent, the room to send more does not keep the server busy",
          room_costs_no_cpu,
-         Lesson{"There is nearly always room to send. Who asks about it all the time gets an answer all the time: 100 "
-                "% CPU.",
+         Lesson{"There is nearly always room to send. If you ask about it all the time, you get an answer all the "
+                "time, and use a whole CPU.",
                 "Does the server still wait for room when nothing is left to be sent?",
                 "epoll_ctl(2) with EPOLLOUT, or select's write set, only while there are unsent bytes."}},
         {"memory is bounded", "clients that never read do not grow the server's memory, nor keep its CPU busy",
@@ -457,7 +457,7 @@ std::vector<Case> resource_cases() {
         {"all is given back", "clients that have left leave no descriptor, process, zombie or thread behind",
          all_is_given_back,
          Lesson{
-             "A leak of one descriptor a client ends every server, sooner or later.",
+             "A leak of one descriptor per client ends every server, sooner or later.",
              "Is every client's descriptor closed on every way out? Are children waited for?",
              "close(2); after fork(2) also the parent's copy. waitpid(2) on SIGCHLD, or the children stay zombies."}},
         {"thirty leave at once", "those who leave while the server is busy leave nothing behind either",

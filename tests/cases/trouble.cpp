@@ -275,13 +275,14 @@ std::vector<Case> trouble_cases() {
                 "write(2) returns how many bytes it took, and on a blocking socket, too, that may be fewer: write the "
                 "rest, in a loop."}},
         {"urgent", "an urgent byte in between (MSG_OOB) keeps nothing back", urgent,
-         Lesson{"A read that gives less than it was asked for has nearly always taken all there is. Not at an urgent "
+         Lesson{"A read that returns less than you asked for has nearly always taken everything, but not at an urgent "
                 "mark.",
                 "Is a short read taken for the last one? There was more behind the urgent byte.",
                 "tcp(7): read(2) never passes the urgent mark. Under EPOLLET, read until EAGAIN."}},
         {"descriptors reused", "a new client with an old client's descriptor number gets nothing of the old one",
          descriptors_reused,
-         Lesson{"The kernel gives out the lowest free number immediately: a number alone says nothing about who it is.",
+         Lesson{"The kernel gives out the lowest free number immediately, so a number alone does not tell you which "
+                "client it is.",
                 "Is there state kept by descriptor number that outlives the connection? An event or a task for the old "
                 "client?",
                 "close(2) frees the number; the next accept(2) may return it. Forget all that belongs to it before "

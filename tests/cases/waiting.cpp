@@ -200,7 +200,7 @@ std::vector<Case> waiting_cases() {
                 "write(2) waits while the send buffer is full. Set O_NONBLOCK with fcntl(2), keep what was not taken, "
                 "and wait for room with select(2) or epoll_wait(2)."}},
         {"five at once", "those who come while the server is busy are all served when it is not", five_at_once,
-         Lesson{"Being told once that somebody waits does not mean that it is one.",
+         Lesson{"One event of the listener may stand for several waiting clients.",
                 "Several clients were in the queue. Was only the first one accepted?",
                 "accept(2) takes one. A listener watched with EPOLLET is reported once for all of them: accept until "
                 "EAGAIN, or watch it level-triggered, epoll(7)."}},
