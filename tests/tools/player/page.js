@@ -91,7 +91,7 @@ function program(run, n) {
     const open = Object.entries(fds).map(([fd, what]) => `<b>${fd}</b> ${clientTag(what)}`);
     return row(`file descriptors of ${name}`, ended ? ['zombie: it has none'] : ['<b>0 1 2</b> terminal', ...open]);
   };
-  const queue = ([which, names]) => row(which + ' queue', names.map(clientTag), 'From what epoll_wait returned and what the workers did.');
+  const queue = ([which, names]) => row(which + ' queue', names.map(clientTag), 'From what epoll_wait returned: a client with room to write belongs in the write queue. No call shows where it was really put.');
   return [...Object.keys(threads).map((id) => thread(run, n, id)), ...Object.values(procs).map(descriptors), ...Object.entries(queues || {}).map(queue)].join('');
 }
 
@@ -148,7 +148,7 @@ function ask(question) {
 const panels = (run, n) => `<div class="cols"><section><h2>the code that runs</h2>${code(run, n)}</section>
 <section><h2>the kernel</h2>${kernel(run, n)}</section>
 <section><h2>the program</h2>${program(run, n)}<h2>the clients</h2>${clients(run, n)}</section></div>
-<section>${timeline(run, n)}<p class="dim legend">A dot: acts in this step. Filled, with a letter: runs, and for which client. Only lines: sleeps. Dashed: a client that waits for the server.</p></section>`;
+<section>${timeline(run, n)}<p class="dim legend">A dot: acts in this step. A client’s bar: it is connected, or, dashed, waits for the server. A thread’s bar: it runs, with a letter for its client where there is room. Only lines: it sleeps.</p></section>`;
 
 function nav() {
   const button = (command, keys, says) => `<button data-do="${command}" title="${keys}">${says}</button>`;

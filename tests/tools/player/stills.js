@@ -6,12 +6,12 @@ const path = require('path');
 const { execFileSync } = require('child_process');
 
 const best = { // what the step is called, the how many-th of these, and how high the picture is
-  '01-blocking-server': [/^C connects/, 0, 930],
-  '02-fork-per-client': [/^fork/, 0, 690],
-  '03-select-server': [/^write.* sleeps/, 0, 860],
-  '04-nonblocking-fcntl': [/^select.*write \[4\]\) sleeps/, 0, 860],
-  '05-epoll-server': [/^epoll_wait.*6 \(B\) IN$/, 1, 860],
-  '06-epoll-threadpool': [/^the request takes its time/, 1, 990],
+  '01-blocking-server': [/^C connects/, 0, 960],
+  '02-fork-per-client': [/^fork/, 0, 705],
+  '03-select-server': [/^write.* sleeps/, 0, 880],
+  '04-nonblocking-fcntl': [/^select.*write \[4\]\) sleeps/, 0, 880],
+  '05-epoll-server': [/^epoll_wait.*6 \(B\) IN$/, 1, 880],
+  '06-epoll-threadpool': [/^the request takes its time/, 1, 1015],
 };
 const folder = path.resolve(process.argv[2]);
 for (const [chapter, [title, which, height]] of Object.entries(best)) {
