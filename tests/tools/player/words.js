@@ -32,7 +32,7 @@ function wordsOf({ what, values, wrong = [] }, chapter) {
     const answers = [asked.wrong, entry.wrong].flatMap((line) => filled(line).split('/'));
     const right = filled(entry.right);
     const choices = [...new Set([right, ...wrong, ...answers].filter(Boolean))].sort();
-    return { ask: filled(asked.ask), choices, right, why: filled(entry.why) };
+    return choices.length > 1 ? { ask: filled(asked.ask), choices, right, why: filled(entry.why) } : null;
   };
   const title = filled(entry.title || call.title || '{call}(){result}');
   return { title, text: filled(said.text || entry.text), ids: filled(said.ids), question: entry.right ? question() : null };
@@ -54,7 +54,7 @@ function sayReady(step, { call, chapter, before, now, sleeps, slept }) {
   if (select) step.values.sets = 'read ' + read + (/^\[\d/.test(write) ? ', write ' + write : '');
   Object.assign(step.values, { reported: join(ready), S: select ? 'S11' : 'S14' });
   if (call.value >= 0 && !sleeps) step.values.result = ' = ' + join(ready);
-  step.wrong.push('all that it watches: ' + join(all));
+  if (all.length > Math.max(ready.length, 1)) step.wrong.push('all that it watches: ' + join(all));
   if (!slept) step.wrong.push('none yet: it sleeps');
   if (ready.length > 1) step.wrong.push('only one of them: ' + ready[0]);
   step.wrong = [...step.wrong, ...all].slice(0, 5);
