@@ -21,7 +21,7 @@
 #include "common/write_all.h"
 
 // A signal handler may run between any two instructions, so it may touch only lock-free atomics and may call only what
-// signal-safety(7) lists: shutdown, alarm, poll, write and _exit are on it. (std::to_chars only touches its arguments.)
+// signal-safety(7) lists: shutdown, alarm, poll, write, stpcpy, _exit. (std::to_chars only touches its arguments.)
 inline std::atomic<bool> stopping = false; // whether the server has been asked to stop
 inline std::atomic<int> waited_on = -1;    // the descriptor that a stop wakes
 inline std::atomic<int> stop_status = 0;   // main returns it
@@ -52,9 +52,10 @@ inline void request_stop(int) {
 /// The handler of SIGALRM: the 5 seconds are over. Says who has lost something, unless that would block.
 inline void end_now(int) {
     if (!stopping) return; // somebody else has set this alarm
-    char line[100] = "stopped after 5 s; clients that had not got all of their answers: at least ";
+    char line[100] = "stopped after 5 s: at least ";
     char* end = std::to_chars(line + std::strlen(line), line + sizeof line, unanswered.load()).ptr;
-    *end++ = '\n';
+    end = stpcpy(end, unanswered == 1 ? " client had not got all of its answers\n"
+                                      : " clients had not got all of their answers\n");
     pollfd log{STDERR_FILENO, POLLOUT, 0};
     if (unanswered > 0 && poll(&log, 1, 0) == 1) write_all(STDERR_FILENO, {line, end});
     _exit(stop_status);

@@ -26,7 +26,8 @@ const milliseconds a_moment(2000); // a second is promised; the rest is for a bu
 
 /// What is said when the 5 seconds have cut something short.
 std::string cut_short(std::ptrdiff_t clients) {
-    return text("stopped after 5 s; clients that had not got all of their answers: at least ", clients, "\n");
+    return text("stopped after 5 s: at least ", clients, clients == 1 ? " client" : " clients", " had not got all of ",
+                clients == 1 ? "its" : "their", " answers\n");
 }
 
 /// Throws Failed unless it ends with status 0 in time, and has said these lines on standard error.
