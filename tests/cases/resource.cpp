@@ -1,6 +1,7 @@
 // Memory, descriptors, processes, CPU: what clients cost, and that it is given back.
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -342,6 +343,14 @@ void raises_its_limit(Subject& subject) {
            text("only ", served, " answers"));
 }
 
+/// As chrt(1) starts it.
+void keeps_its_policy(Subject& subject) {
+    const pid_t server = subject.start({}, [none = sched_param{}] { sched_setscheduler(0, SCHED_IDLE, &none); }).pid();
+    for (const pid_t thread : threads_of(server)) {
+        expect(sched_getscheduler(thread) == SCHED_IDLE, "started it with chrt -i", "SCHED_IDLE", "another policy");
+    }
+}
+
 void nineteen_thousand(Subject& subject) {
     constexpr std::size_t size = 19000;
     limit_descriptors(RLIM_INFINITY);
@@ -467,6 +476,7 @@ std::vector<Case> resource_cases() {
                 "Signals are not counted: one SIGCHLD may stand for many children, signal(7). Call waitpid(2) with "
                 "WNOHANG until it finds none."}},
         {"raises its limit", "it allows itself as many descriptors as the system lets it have", raises_its_limit},
+        {"keeps its policy", "it keeps the scheduling policy that it is started with", keeps_its_policy},
         {"nineteen thousand",
          "19,000 clients are connected at the same time, and each of them is served, again and again",
          nineteen_thousand},

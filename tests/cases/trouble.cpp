@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <iostream>
 #include <stop_token>
 #include <thread>

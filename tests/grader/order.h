@@ -1,7 +1,6 @@
 // In which order the cases are played, and which failure explains which.
 #pragma once
 
-#include <set>
 #include <string>
 #include <vector>
 

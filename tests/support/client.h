@@ -1,8 +1,6 @@
 // A client to test servers with: it waits for events, never longer than its patience, and says what it missed.
 #pragma once
 
-#include <poll.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -2,9 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <cstring>
-#include <iostream>
-
 #include "tests/catch.h"
 #include "tests/support/in_child.h"
 #include "tests/unit/counted_memory.h"
