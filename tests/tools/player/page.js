@@ -173,7 +173,7 @@ function draw() {
   const shown = pairs[view.at];
   const many = runs.length > 1;
   const order = runs[0].chapter.startsWith('06') ? ' · the order of the threads is one of several possible ones' : '';
-  const views = runs.map((run, side) => `<div class="run">${many ? `<h1>${escape(data.titles[side])}</h1>` : ''}<div class="says">${view.asking ? ask(view.asking) : sentence(run, shown[side])}</div>${panels(run, shown[side])}</div>`);
+  const views = runs.map((run, side) => `<div class="run">${many ? `<h1>${escape(data.titles[side])}</h1>` : ''}<div class="says">${view.asking ? ask(view.asking) : sentence(run, shown[side])}</div>${many ? `<h1 class="again">${escape(data.titles[side])}</h1>` : ''}${panels(run, shown[side])}</div>`);
   document.getElementById('main').innerHTML = `<header><h1>${escape(data.name)}</h1><span>${escape(runs[0].steps[shown[0]].part)}${order}</span><span class="count">step ${view.at + 1} of ${pairs.length}${many && view.at === start ? ' · here the two part' : ''}</span></header>
 <div class="runs${many ? ' two' : ''}">${views.join('')}</div>${nav()}`;
   document.querySelectorAll('.runs > .run').forEach((element, side) => {

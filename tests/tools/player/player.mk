@@ -16,7 +16,7 @@ need-player: # make test can do without Node.js
 PAIR := $(filter $(OUT)$(or $(BESIDE),none)%,$(SERVERS))
 player: $(PLAYER) $(tested) $(PAIR)
 ifdef BREAKAGE
-	@tests/tools/player/broken.sh $(BREAKAGE) '$(COMPILE)' $(PLAYER)
+	@tests/tools/player/broken.sh $(BREAKAGE) '$(COMPILE)' $(PLAYER) $(BUILD)/player
 else ifdef BESIDE
 	@$(PLAYER) pair $(BUILD)/player $(PAIR) $(one) $(BESIDE)-beside-$(CHAPTER) 'chapter $(BESIDE)' 'chapter $(CHAPTER)'
 else
@@ -32,6 +32,7 @@ test-player: $(PLAYER) $(SERVERS)
 	@rm -rf $(BUILD)/player-test
 	@$(PLAYER) write $(BUILD)/player-test $(SERVERS)
 	@$(PLAYER) pair $(BUILD)/player-test $(filter $(OUT)03% $(OUT)05%,$(SERVERS)) 03-beside-05 'chapter 03' 'chapter 05'
+	@tests/tools/player/broken.sh 06-no-oneshot '$(COMPILE)' $(PLAYER) $(BUILD)/player-test
 	@node tests/tools/player/page_test.js $(BUILD)/player-test
 
 # The best moment of each recording, as a picture for the chapter's page.

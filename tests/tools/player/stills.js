@@ -1,5 +1,4 @@
-// Makes player.png in each chapter's folder: the best moment of its recording.
-// Usage: node tests/tools/player/stills.js FOLDER
+// Makes player.png in each chapter's folder, the best moment of its recording: node tests/tools/player/stills.js FOLDER
 'use strict';
 const fs = require('fs');
 const path = require('path');
