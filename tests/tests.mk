@@ -29,7 +29,8 @@ TEST_PROGRAMS := $(UNIT_TESTS) $(SERVER_TESTS) $(CLAIMS)
 # The unit tests of a tool are beside it.
 TOOLS_TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/tools/*/test_*.cpp)))
 $(UNIT_TESTS): $(BUILD)/tests/main.o $(call objects,unit) $(TOOLS_TESTS) $(SUPPORT) \
-    $(patsubst %,$(BUILD)/tests/%.o,tools/trace/resolve tools/trace/page $(addprefix tools/docs/,excerpt links prose) claims/matrix)
+    $(patsubst %,$(BUILD)/tests/%.o,$(addprefix tools/trace/,resolve trace page) \
+        $(addprefix tools/docs/,excerpt links prose) claims/matrix)
 $(SERVER_TESTS): $(call objects,servers cases) $(SUPPORT)
 $(CLAIMS): $(call objects,claims cases) $(SUPPORT)
 

@@ -118,7 +118,7 @@ std::string Writer::argument_text(const Resolved& call, std::size_t which) const
     if (event.is_select() && which > 0) return name_sets(argument, call.descriptors);
     if (which == 0 && !event.is_select() && event.number(0) >= 0) return descriptor(call, event.number(0));
     if (event.is("listen") && which == 1) return "BACKLOG";
-    if (event.has("sin_port"))
+    if (argument.find("sin_port") != std::string::npos)
         return event.name.starts_with("accept") ? text(call.client, "'s address") : "127.0.0.1:PORT";
     if (argument.starts_with("0x")) return "...";
     return argument;
