@@ -51,6 +51,14 @@ bench-check:
 	@$(MAKE) --no-print-directory 05 06 $(BENCH)/check
 	@$(BENCH)/check
 
+### make bench-watch CHAPTER=05
+###                       what the window of make watch costs the server that it shows (half a minute)
+.PHONY: bench-watch
+bench-watch: SECONDS = 1
+bench-watch: $(one) $$(WATCHER) $(BENCH)/load
+	@tests/need.sh tmux procps
+	@tests/tools/bench/watched.sh $(WATCHER) $(BENCH)/load $(ROUNDS) $(SECONDS) $(one)
+
 ### make bench-full       make bench, and then the sweeps; SWEEPS='a d' runs only those two
 .PHONY: bench-full plots
 bench-full: bench-programs $(BENCH)/sweep

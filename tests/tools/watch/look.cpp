@@ -6,33 +6,28 @@
 
 #include <algorithm>
 #include <fstream>
+#include <tuple>
 
 namespace {
 
 /// Of a file, a pipe, a socket ...
 std::string short_name(const std::string& what) {
     if (what == "anon_inode:[eventpoll]") return "epoll";
+    if (what.starts_with("anon_inode:")) return what.substr(what.find(':') + 1); // [eventfd]
     if (what.find(":[") != std::string::npos) return what.substr(0, what.find(':'));
     return what.substr(what.rfind('/') + 1, 12);
 }
 
-/// Gives the descriptors their names, and finds the one that each connection has.
-void look_at_descriptors(const std::vector<pid_t>& processes, Snapshot& now) {
-    std::map<std::string, Connection*> clients;
-    for (Connection& one : now.connections) clients["socket:[" + one.server.inode + "]"] = &one;
+/// Gives the descriptors by what they are; of a process and its child, the child's comes last.
+std::multimap<std::string, Descriptor> look_at_descriptors(const std::vector<pid_t>& processes, Snapshot& now) {
+    std::multimap<std::string, Descriptor> all;
     for (const pid_t process : processes) {
         for (const auto& [fd, what] : descriptors_of(process)) {
-            std::string& name = now.descriptors[{process, fd}] = short_name(what);
-            if (what == "socket:[" + now.listener.inode + "]") {
-                name = "listener";
-                now.acceptors.insert(process);
-            }
-            const auto client = clients.find(what);
-            if (client == clients.end()) continue;
-            name = client->second->name;
-            client->second->owner = {process, fd}; // of a process and its child, the child
+            now.descriptors[{process, fd}] = short_name(what);
+            all.emplace(what, Descriptor{process, fd});
         }
     }
+    return all;
 }
 
 /// "IN", "OUT|ONESHOT"; "disarmed" when EPOLLONESHOT has reported and is not armed.
@@ -101,9 +96,7 @@ Snapshot Watcher::look() {
         processes_ = process_tree(pid_);
         search_again_ = Clock::now() + milliseconds(500);
     }
-    look_at_connections(sockets);
-    now.connections = connections_;
-    look_at_descriptors(processes_, now);
+    look_at_connections(sockets, now);
     for (const Watched& one : watched_by_epoll(pid_)) {
         now.epoll = one.epoll;
         now.interest[asked_for(one.events)].push_back(one.fd);
@@ -115,27 +108,43 @@ Snapshot Watcher::look() {
     return now;
 }
 
-/// A client waits when it is in the listen queue, or when what it has sent is not answered, unless it does not read.
-/// It waits since its bytes came.
-void Watcher::look_at_connections(const std::vector<TcpSocket>& sockets) {
+void Watcher::look_at_connections(const std::vector<TcpSocket>& sockets, Snapshot& now) {
     auto all = connections_of(port_, sockets);
     std::erase_if(connections_, [&](const Connection& one) { return !all.contains(one.address); });
     for (Connection& one : connections_) one = {all.extract(one.address).mapped(), one.address, one.name};
     if (connections_.empty()) named_ = 0;
-    std::multimap<unsigned long, Connection> are_new; // a younger socket has a higher inode
+    const auto old = static_cast<std::ptrdiff_t>(connections_.size());
     for (const auto& [address, ends] : all) {
-        const Connection one{ends, address};
-        if (!one.closed()) are_new.emplace(ends.client.state == 0 ? 0 : std::stoul(ends.client.inode), one);
+        if (const Connection one{ends, address}; !one.closed()) connections_.push_back(one);
     }
-    for (auto& [inode, one] : are_new) {
-        one.name = text(static_cast<char>('A' + named_ % 26), named_ < 26 ? "" : text(named_ / 26 + 1));
-        ++named_;
-        connections_.push_back(one);
-    }
+    const auto files = look_at_descriptors(processes_, now);
+    const auto descriptors_of = [&](const TcpSocket& socket) {
+        return files.equal_range("socket:[" + socket.inode + "]");
+    };
     for (Connection& one : connections_) {
+        for (auto [it, last] = descriptors_of(one.server); it != last; ++it) one.owner = it->second;
+    }
+    // In the order in which the server has accepted them, and then those in the queue. Of these a younger one has a
+    // higher inode, if both were made on the same CPU; nothing better is to be seen.
+    std::ranges::sort(connections_.begin() + old, connections_.end(), {}, [](const Connection& one) {
+        return std::tuple(one.owner.number < 0, one.owner, one.client.state == 0 ? 0 : std::stoul(one.client.inode));
+    });
+    for (Connection& one : connections_) {
+        if (one.name.empty()) {
+            one.name = text(static_cast<char>('A' + named_ % 26), named_ < 26 ? "" : text(named_ / 26 + 1));
+            ++named_;
+        }
+        for (auto [it, last] = descriptors_of(one.server); it != last; ++it) now.descriptors[it->second] = one.name;
+        // It waits when it is in the listen queue, or when what it has sent is not answered, unless it does not read;
+        // and since its bytes came.
         const bool unserved = one.queued() || one.server.receive_queue > 0 || read_and_not_written(one.server) > 0;
         if (unserved && !one.closed() && !one.does_not_read()) one.waits = one.server.since_data;
     }
+    for (auto [it, last] = descriptors_of(now.listener); it != last; ++it) {
+        now.descriptors[it->second] = "listener";
+        now.acceptors.insert(it->second.process);
+    }
+    now.connections = connections_;
 }
 
 Address address_of(const TcpSocket& socket) {

@@ -21,8 +21,10 @@ struct Connection : TcpConnection {
         const bool open = server.state == established || server.state == close_wait || server.state == accepting;
         return open && server.inode == "0";
     }
-    /// The server has closed it; only the kernel remembers it.
-    [[nodiscard]] bool closed() const { return server.state == 0 || (server.inode == "0" && !queued()); }
+    /// The server has closed it; only the kernel remembers it. (Where the queue is full, the kernel knows nothing yet.)
+    [[nodiscard]] bool closed() const {
+        return client.state != connecting && (server.state == 0 || (server.inode == "0" && !queued()));
+    }
     /// The client's program leaves what has arrived, so that the server's kernel cannot send more.
     [[nodiscard]] bool does_not_read() const { return !closed() && server.send_queue > 0 && client.receive_queue > 0; }
 };
@@ -62,7 +64,7 @@ class Watcher {
     Snapshot look();
 
   private:
-    void look_at_connections(const std::vector<TcpSocket>& sockets);
+    void look_at_connections(const std::vector<TcpSocket>& sockets, Snapshot& now);
 
     pid_t pid_;
     std::uint16_t port_;

@@ -1,4 +1,6 @@
-#include "tests/tools/watch/window.h"
+// `watcher start SERVER --port PORT ARGUMENT...` starts a server and shows it, refreshed in place, until the server has
+// ended or a key or a signal ends the window; `watcher pid PID [PORT]` shows one that runs. With ONCE in the
+// environment it prints one snapshot. Keys play the part of clients.
 
 #include <ncurses.h>
 #include <unistd.h>
@@ -6,10 +8,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <memory>
 
+#include "tests/support/running_server.h"
 #include "tests/support/talker.h"
 #include "tests/tools/watch/screen.h"
 
@@ -100,19 +104,21 @@ class Window {
   public:
     Window(pid_t pid, int port, std::string title) : watcher_(pid, port), title_(std::move(title)) {}
 
-    /// Looks at the server and shows it, again and again. False when it has ended.
+    /// Looks at the server and shows it, ten times a second. False when it has ended.
     bool run() {
+        auto next = Clock::now(), paid = next;
         while (told_to_end == 0) {
-            const auto start = Clock::now();
             const std::clock_t used = std::clock();
             now_ = watcher_.look();
             if (has_ended(now_.pid)) return false;
             show();
             if (std::getenv("ONCE") != nullptr) return true;
-            // Ten times a second, but at most 4 % of a core, however many clients there are. So it is also rare that we
-            // read a long list of epoll's, which is locked meanwhile (49 ms for 10,000 clients).
-            const std::chrono::microseconds cpu(std::clock() - used);
-            const auto next = start + std::max<Clock::duration>(milliseconds(terminal_ ? 100 : 1000), 25 * cpu);
+            // Each look has to be paid for, so that we take 4 % of a core, however many clients there are. (Then we
+            // also read a long list of epoll's rarely, which is locked meanwhile, 49 ms for 10,000 clients.) 300 ms may
+            // be saved, because some looks cost more than the others.
+            const auto now = Clock::now();
+            paid = std::max(paid, now - milliseconds(300)) + 25 * std::chrono::microseconds(std::clock() - used);
+            next = std::max({next + milliseconds(terminal_ ? 100 : 1000), now, paid});
             while (told_to_end == 0 && Clock::now() < next) wait(next - Clock::now());
         }
         return true;
@@ -158,9 +164,53 @@ class Window {
     std::shared_ptr<WINDOW> terminal_ = take_terminal();
 };
 
-} // namespace
-
+/// `title`: what the server is called.
 void watch(pid_t pid, int port, const std::string& title) {
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, [](int) { told_to_end = 1; });
     if (!Window(pid, port, title).run()) std::cout << "the server has ended\n";
+}
+
+void watch_own(const std::vector<std::string>& command) {
+    Process server({command});
+    const auto line = server.read_line(long_enough); // listening on 127.0.0.1:7007
+    if (!line) throw std::runtime_error(server.beginning_of_errors());
+    watch(server.pid(), std::stoi(line->substr(line->rfind(':') + 1)), chapter_of(command[0]));
+    server.signal(SIGTERM);
+    const std::string end = server.how_it_ends(milliseconds(6000)); // it takes 5 s at most
+    std::cout << server.standard_error();
+    if (end != "exit status 0") throw std::runtime_error("the server did not end well: " + end);
+}
+
+/// The first port on which the process, or one that it has started, listens.
+int port_of_process(pid_t pid) {
+    if (process_state(pid) == '-') throw std::runtime_error(text("there is no process ", pid));
+    const std::vector<TcpSocket> sockets = listening_sockets(pid);
+    if (!sockets.empty()) return sockets.front().local_port;
+    const std::string why = unreadable(pid, "fd");
+    if (!why.empty()) throw std::runtime_error(why + ". So its port is not known; name it: PORT=7007");
+    throw std::runtime_error(text("process ", pid, " listens on no TCP port of this network namespace"));
+}
+
+void watch_other(const std::vector<std::string>& pid_and_port) {
+    const pid_t pid = std::stoi(pid_and_port.at(0));
+    std::string name;
+    std::getline(std::ifstream(text("/proc/", pid, "/comm")), name);
+    watch(pid, pid_and_port.size() > 1 ? std::stoi(pid_and_port[1]) : port_of_process(pid), name);
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    try {
+        const std::string what = argc > 1 ? argv[1] : "";
+        const std::vector<std::string> words(argv + std::min(argc, 2), argv + argc);
+        what == "start" ? watch_own(words) : watch_other(words);
+        return 0;
+    } catch (const std::logic_error&) { // a word is missing, or is no number
+        std::cerr << "PID and PORT are numbers: make watch PID=4711 PORT=7007\n";
+        return 2;
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
+    }
 }
