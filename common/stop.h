@@ -51,13 +51,14 @@ inline void request_stop(int) {
 
 /// The handler of SIGALRM: the 5 seconds are over. Says who has lost something, unless that would block.
 inline void end_now(int) {
-    if (!stopping) return; // somebody else has set this alarm
+    if (!stopping) return;        // somebody else has set this alarm
+    const int count = unanswered; // once, because another thread may change it
     char line[100] = "stopped after 5 s: at least ";
-    char* end = std::to_chars(line + std::strlen(line), line + sizeof line, unanswered.load()).ptr;
-    end = stpcpy(end, unanswered == 1 ? " client had not got all of its answers\n"
-                                      : " clients had not got all of their answers\n");
+    char* end = std::to_chars(line + std::strlen(line), line + sizeof line, count).ptr;
+    end = stpcpy(end, count == 1 ? " client had not got all of its answers\n"
+                                 : " clients had not got all of their answers\n");
     pollfd log{STDERR_FILENO, POLLOUT, 0};
-    if (unanswered > 0 && poll(&log, 1, 0) == 1) write_all(STDERR_FILENO, {line, end});
+    if (count > 0 && poll(&log, 1, 0) == 1) write_all(STDERR_FILENO, {line, end});
     _exit(stop_status);
 }
 
