@@ -49,8 +49,7 @@ function act(state, { action: { client: name, what }, done, failed }) {
   if (what === 'connects') {
     state.clients[name] = { sent: 0, got: 0, doing: failed ? 'tries to connect' : 'connected' };
     if (failed) return;
-    const ends = { upEnd: false, downEnd: false, open: true };
-    state.conns[name] = { up: 0, down: 0, hand: 0, given: 0, unsent: false, ...ends };
+    state.conns[name] = { up: 0, down: 0, hand: 0, given: 0, unsent: false, upEnd: false, downEnd: false, open: true };
     state.queue.push(name);
   } else if (what === 'leaves') {
     client.doing = 'has left';

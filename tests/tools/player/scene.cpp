@@ -25,8 +25,7 @@ constexpr int small_segment = 500;
 constexpr int send_room = 200 * 1024; // with small segments its own kernel would take no more than a half of it
 constexpr std::size_t much = 150000;
 constexpr std::size_t too_much_at_once = 60000; // for one write; a second one has room for what is left
-/// So many times a thread goes to sleep and wakes up: what an action causes is far below it, and a loop that never
-/// rests comes there soon.
+/// A loop that never rests soon has so many switches of threads. What an action causes is far below it.
 constexpr std::size_t too_often = 600;
 
 std::size_t switches_of(pid_t root) {

@@ -97,7 +97,7 @@ const particulars = {
       name: `${fd} (${name})`,
       events: operation === 'DEL' ? '' : ', ' + (events || 'nothing'),
       once: once ? ' It does so only once, and then it leaves this client alone until it is armed again.' : '',
-      what: !events.includes('OUT') ? 'it has input' : events.includes('IN') ? 'it has input or room to write'
+      what: events.includes('ET') ? 'something new arrives' : !events.includes('OUT') ? 'it has input' : events.includes('IN') ? 'it has input or room to write'
         : 'it has room to write, and no longer when it has input',
     });
     if (call.value === 0) step.what += ' ' + operation + (name === 'listener' ? ' listener' : '');
@@ -133,8 +133,9 @@ function wordsOfCall(step) {
   };
   if (fails) said.what += call.error === 'EAGAIN' ? ' EAGAIN' : ' fails';
   particulars[call.what]?.(said, step);
-  const some = Object.values(step.now.epoll?.list ?? {}).some(({ armed }) => !armed);
-  if (sleeps) said.what = call.what + (!said.values.S ? ' sleeps' : some ? ' armed' : ' none');
+  const watched = Object.values(step.now.epoll?.list ?? {});
+  const why = watched.some(({ armed }) => !armed) ? ' armed' : watched.some(({ events }) => events.includes('ET')) ? ' edge' : ' none';
+  if (sleeps) said.what = call.what + (said.values.S ? why : ' sleeps');
   return wordsOf(said, chapter);
 }
 
@@ -143,17 +144,15 @@ function wordsOfAction({ client: who, what, bytes: wanted, done, failed }, befor
   const { sent, got } = before.clients[who] ?? {};
   const conn = before.conns[who];
   const nothing = conn?.downEnd ? 'A reads the end' : sent > got ? 'A waits' : 'A has all';
-  const all = done > 9999 ? 'A sends much' : 'A sends';
   const cases = {
     watches: 'time',
     connects: failed ? 'A cannot connect' : 'A connects',
-    sends: !conn || conn.downEnd ? 'A sends in vain' : done < wanted ? 'A sends part' : all,
+    sends: !conn || conn.downEnd ? 'A sends in vain' : done < wanted ? 'A sends part' : done > 9999 ? 'A sends much' : 'A sends',
     reads: done === 0 ? nothing : conn?.down > done ? 'A reads part' : 'A reads',
     leaves: conn ? 'A leaves' : 'A is cut off',
   };
-  const isCutOff = failed && what !== 'connects';
   const values = { who, value: bytes(done), size: bytes(wanted) };
-  return wordsOf({ what: isCutOff ? 'A is cut off' : cases[what], values }, chapter);
+  return wordsOf({ what: failed && what !== 'connects' ? 'A is cut off' : cases[what], values }, chapter);
 }
 
 module.exports = { wordsOf, wordsOfCall, wordsOfAction, commas };
