@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "tests/support/sockets.h"
-
 RunningServer& Subject::start(const std::vector<std::string>& more, const std::function<void()>& before_exec) {
     if (!command_.empty()) return start_strangers(command_, before_exec);
     server_.reset();

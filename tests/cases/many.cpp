@@ -4,7 +4,6 @@
 #include <cstdlib>
 
 #include "tests/cases/case.h"
-#include "tests/support/idle.h"
 
 namespace {
 

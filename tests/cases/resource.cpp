@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "common/accept_failure.h"
-#include "common/check.h"
 #include "common/descriptor_limit.h"
 #include "tests/cases/case.h"
 #include "tests/support/crowd.h"

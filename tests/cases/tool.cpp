@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "tests/cases/case.h"
-#include "tests/support/crowd.h"
 #include "tests/support/strace_reader.h"
 #include "tests/support/straced.h"
 
