@@ -170,12 +170,11 @@ void counts_who_waits(Subject& subject) {
     RunningServer& server = subject.start({"--read-workers", "2"}, allow_thread_leaks);
     Client deaf = subject.connect(4096);
     deaf.send_until_stuck(random_bytes(1 << 16, 5));
-    const std::vector<pid_t> threads = threads_of(server.pid()); // the main thread is the first
-    const auto delay_writes = [&](std::size_t thread, const std::string& time) {
-        return AttachedStrace({"-qq", "-p", text(threads[thread]), "-e", "inject=write:delay_enter=" + time},
-                              {threads[thread]});
+    const std::vector<pid_t> threads = threads_of(server.pid()); // at the end 2 that read, and 2 that write
+    const auto delay_writes = [](pid_t thread, const std::string& time) {
+        return AttachedStrace({"-qq", "-p", text(thread), "-e", "inject=write:delay_enter=" + time}, {thread});
     };
-    const AttachedStrace delays[] = {delay_writes(1, "1s"), delay_writes(2, "7s")};
+    const AttachedStrace delays[] = {delay_writes(threads.end()[-4], "1s"), delay_writes(threads.end()[-3], "7s")};
     Client asks[] = {subject.connect(), subject.connect()};
     for (Client& client : asks) client.send("a question");
     wait_until("that both workers answer", [&] { return tasks_in(server.pid(), SYS_write) == 2; });
