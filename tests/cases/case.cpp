@@ -49,10 +49,11 @@ void expect_served(Subject& subject, const std::string& situation) {
 void stop_or_continue(const RunningServer& server, int signal) {
     const std::vector<pid_t> processes = process_tree(server.pid());
     for (const pid_t pid : processes) kill(pid, signal);
-    wait_until(signal == SIGSTOP ? "that it has stopped" : "that it goes on", [&] {
-        return std::all_of(processes.begin(), processes.end(),
-                           [&](pid_t pid) { return (process_state(pid) == 'T') == (signal == SIGSTOP); });
-    });
+    const auto has_done_so = [&](pid_t pid) {
+        return has_ended(pid) || (process_state(pid) == 'T') == (signal == SIGSTOP); // a stopped parent reaps no child
+    };
+    wait_until(signal == SIGSTOP ? "that it has stopped" : "that it goes on",
+               [&] { return std::all_of(processes.begin(), processes.end(), has_done_so); });
 }
 
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got) {

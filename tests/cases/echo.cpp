@@ -97,14 +97,17 @@ void in_order_of_arrival(Subject& subject) {
 std::vector<Case> echo_cases() {
     return {
         {"one line", "a line comes back, and the next one", one_line,
-         Lesson{"An echo server that echoes: everything else builds on this.",
-                "Read what has come, and write the same bytes back, until there is no more.",
-                "read(2) gives how many bytes came; write(2) takes exactly that many."}},
+         Lesson{
+             "An echo server that echoes: everything else builds on this.",
+             "Read what has come, and write the same bytes back, no more and no less, before you wait for the next. Is "
+             "the answer still in a buffer that is not flushed?",
+             "read(2) gives how many bytes came; write(2) takes exactly that many."}},
         {"every byte value", "1 MiB of every byte value comes back unchanged",
          [](Subject& subject) { exchange(subject.endpoint(), random_bytes(1 << 20, 1)); },
          Lesson{
              "Data is bytes, not text: a 0 byte is data like any other.",
-             "Is the data treated as text somewhere? Write as many bytes as were read, and not up to the first 0 byte.",
+             "Is the data treated as text somewhere? Write as many bytes as were read, and not up to the first 0 byte. "
+             "(Or do two threads read from the same connection?)",
              "read(2) returns the count. strlen(3), strcpy(3) and std::string(char*) stop at the first 0."}},
         {"a lot both ways", "16 MiB come back while more is still being sent",
          [](Subject& subject) { exchange(subject.endpoint(), random_bytes(16 << 20, 2)); },
@@ -145,13 +148,14 @@ std::vector<Case> echo_cases() {
                 "accept(2) in a loop, and close(2) on each client's descriptor."}},
         {"in order of arrival", "waiting clients are served in the order in which they came", in_order_of_arrival,
          Lesson{"The kernel queues the clients that wait, first come first served.",
-                "Do waiting clients get lost? Is the backlog long enough for three?",
+                "Do waiting clients get lost? Is the backlog long enough for three? Does a thread get the address of a "
+                "variable that the next accept overwrites?",
                 "listen(2) sets how many may wait, accept(2) takes the first of them."}},
         {"fifty clients", "50 clients get 5 MiB each back at the same time, sent in random pieces, byte for byte",
          [](Subject& subject) { exchange_at_once(subject.endpoint(), 50, 5 << 20); },
          Lesson{"Each client's bytes go back to that client, in order, whatever the others do meanwhile.",
-                "Do the clients share a buffer, or a place where unsent data is kept? Is part of a write forgotten "
-                "under load?",
+                "Do the clients share a buffer, a place where unsent data is kept, or a variable whose address their "
+                "threads get? Is part of a write forgotten under load?",
                 "Each connection needs its own unsent bytes. write(2) may take a part; the rest goes first the next "
                 "time."}},
     };

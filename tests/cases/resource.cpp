@@ -466,7 +466,7 @@ std::vector<Case> resource_cases() {
          all_is_given_back,
          Lesson{
              "A leak of one descriptor per client ends every server, sooner or later.",
-             "Is every client's descriptor closed on every way out? Are children waited for?",
+             "Is every client's descriptor closed on every way out? Does each child exit, and is it waited for?",
              "close(2); after fork(2) also the parent's copy. waitpid(2) on SIGCHLD, or the children stay zombies."}},
         {"thirty leave at once", "those who leave while the server is busy leave nothing behind either",
          thirty_leave_at_once,

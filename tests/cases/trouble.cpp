@@ -140,7 +140,8 @@ void descriptors_reused(Subject& subject) {
     expect(more.empty(), "got its line after 200 others had come and gone", "nothing else", "'" + more + "'");
 }
 
-/// An urgent byte is taken out of the stream, and a read stops where it was: it gives less than there is.
+/// An urgent byte is taken out of the stream, and a read stops where it was: it gives less than there is. Go's io.Copy
+/// has a pipe for splice(2), which does not get past that place.
 void urgent(Subject& subject) {
     const RunningServer& server = subject.start();
     Client client = subject.connect();
@@ -149,10 +150,17 @@ void urgent(Subject& subject) {
     check(static_cast<int>(send(client.fd(), "ab!", 3, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
     client.send("cd\n");
     wait_until("that all arrives", [&] { return client.unacknowledged() == 0; });
+    bool has_pipe = false;
+    for (const auto& [fd, what] : descriptors_of(server.pid())) has_pipe |= fd > 2 && what.starts_with("pipe:");
     stop_or_continue(server, SIGCONT);
-    const std::string back = client.receive(5);
-    expect(back == "abcd\n", "sent 'ab', an urgent byte (MSG_OOB), and 'cd'", "'abcd' back", "'" + back + "'");
-    client.expect_echo("after\n");
+    try {
+        const std::string back = client.receive(5);
+        expect(back == "abcd\n", "sent 'ab', an urgent byte (MSG_OOB), and 'cd'", "'abcd' back", "'" + back + "'");
+        client.expect_echo("after\n");
+    } catch (const Failed&) {
+        if (subject.level() == 0 || !has_pipe) throw;
+        subject.remark("An urgent byte (MSG_OOB) ends or stops a connection. splice(2) does that; read(2) would not.");
+    }
 }
 
 /// The server's end of the client's connection.
@@ -248,7 +256,7 @@ std::vector<Case> trouble_cases() {
         {"reset after a word", "a client that resets in the middle ends only its own connection", reset_after_a_word,
          Lesson{
              "A reset in the middle is everyday life on the net: a phone that changes cells, a program that is killed.",
-             "Does an error of one connection end the program, or spin on it?",
+             "Does an error of one connection end the program, or spin on it? Does another client get its bytes?",
              "read(2) fails with ECONNRESET: close(2) that descriptor, go on with the others."}},
         {"reset with a lot unread", "a reset while the server is sending ends only that connection",
          reset_with_a_lot_unread,

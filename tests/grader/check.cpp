@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::chrono::seconds time_for_first_part(180);
 constexpr std::chrono::seconds time_for_second_part(120);
+constexpr int too_many = 3; ///< cases that were not done in time
 
 struct Grading {
     const Request request;
@@ -114,6 +115,7 @@ void play(Grading& grading, const Case& one) {
     show_progress("");
     grading.heeds_sigterm = grading.heeds_sigterm && verdict.heeds_sigterm;
     grading.floods = grading.floods || verdict.floods;
+    if (verdict.out_of_time && limit < one.limit) return grading.untried.push_back(one.name); // it had too little
     if (verdict.out_of_time) ++grading.out_of_time;
     grading.remarks.insert(verdict.remarks.begin(), verdict.remarks.end());
     if (verdict.kind == Verdict::passed) {
@@ -135,8 +137,7 @@ bool is_pointless(const Grading& grading) {
 
 /// All in all it took too long, or the server is so slow that this is what will come of it.
 bool is_too_late(const Grading& grading) {
-    constexpr int most = 3;
-    return Clock::now() > grading.until || grading.out_of_time >= most;
+    return Clock::now() > grading.until || grading.out_of_time >= too_many;
 }
 
 void begin_second_part(Grading& grading) {
@@ -167,8 +168,8 @@ void tell_untried(const Grading& grading) {
                      "by step.\n";
         return;
     } else {
-        std::cout << (grading.out_of_time > 0 ? "Too many cases were not done in time. Not tried:"
-                                              : "The time that a grading may take is over. Not tried:");
+        std::cout << (grading.out_of_time >= too_many ? "Too many cases were not done in time. Not tried:"
+                                                      : "The time that a grading may take is over. Not tried:");
     }
     for (const std::string& name : grading.untried) std::cout << (name == grading.untried[0] ? " " : ", ") << name;
     std::cout << ".\n";

@@ -124,11 +124,15 @@ passes 'Python, asyncio streams' "$python_right asyncio_streams {port}" 05 'memo
 passes 'the same, out of descriptors: it pauses for a second' "$python_right asyncio_streams {port}" 05 'a newcomer when there is room'
 passes 'C++, a process for each client' "$servers forks {port}" 02 'thousands of clients'
 for level in 03 06; do
-    fails 'a process for each client' "$servers forks {port}" $level "$new_idea" 'processes and threads with 10 clients, [0-9]+ with 300'
+    fails 'a process for each client' "$python_right os_fork {port}" $level "$new_idea" 'processes and threads with 10 clients, [0-9]+ with 300'
 done
-passes 'the same, and the children keep the listener' "$servers forks_with_listener {port}" 02 'children let go of the listener' 'keeps the listener open'
 passes 'C++, a thread for each client' "$servers threads {port}" 02 'thousands of clients'
-passes 'C++, poll' "$servers polls {port}" 04 'more slow clients than threads'
+passes 'Python, a grandchild for each client' "$python_right double_fork {port}" 02 'stopped and continued'
+passes 'Python, eight processes that share the listener' "$python_right preforked {port}" 01 'all is given back'
+passes 'Python, eight processes with a listener each (SO_REUSEPORT)' "$python_right reuse_port {port}" 01 'in order of arrival'
+passes 'the same, started twice on the same port' "$python_right reuse_port {port}" 01 'address taken'
+passes 'Python, an asyncio.Protocol that pauses reading' "$python_right Protocol {port}" 05 'memory is bounded'
+passes 'Python, poll' "$python_right polls {port}" 04 'more slow clients than threads'
 for name in libevent_echo asio_echo; do
     passes 'epoll, in a library' "$peers/$name --port {port}" 05 'idle clients cost nothing'
 done
@@ -139,10 +143,15 @@ if have node 'pipe.js'; then
 fi
 if have javac 'Cached.java'; then
     mkdir -p "$build/grader"
-    javac -d "$build/grader" $here/others/Cached.java
+    javac -d "$build/grader" $here/others/*.java
     passes 'Java, threads that are kept for a minute' "$java {port}" 02 'thirty leave at once'
     passes 'the same; it needs 350 ms to end' "$java {port}" 02 'ends at SIGTERM'
     fails 'the same, and it keeps 1,000 bytes of each client' "$java {port} leak" 02 'thousands of clients' 'it grows on and on'
+    passes 'Java, a Selector' "java -cp $build/grader Selects {port}" 05 'thousands of messages'
+fi
+if have go 'copy.go'; then
+    go build -o "$build/grader/copy" $here/others/copy.go
+    passes 'Go, io.Copy, which is splice(2): it does not get past an urgent byte' "$build/grader/copy {port}" 05 'urgent' 'splice'
 fi
 if have rustc 'threads.rs'; then
     rustc -O -o "$rust" $here/others/threads.rs
@@ -159,12 +168,16 @@ fails 'a 0 byte ends the data' "$wrong text_only {port}" 02 'every byte value' '
 fails 'it waits for whole lines' "$wrong whole_lines {port}" 02 'two halves' 'got +0 bytes'
 fails 'what does not fit is lost' "$wrong short_write {port}" 02 'nothing lost after a stall' 'got +(nothing|byte|it took them all)'
 for size in 512 1024 4096 65536; do
-    fails 'no loop around write' "$servers no_loop {port} $size" 01 'stopped while it writes' 'got +byte [0-9]+ is'
+    fails "no loop around send, $size bytes" "$wrong no_loop {port} $size" 02 'stopped while it writes' 'got +byte [0-9]+ is'
 done
-fails 'no loop around send' "$wrong no_loop {port}" 02 'stopped while it writes' 'got +byte [0-9]+ is'
 fails 'the end is not noticed' "$wrong ignores_the_end {port}" 02 'nothing at all' 'got +nothing in'
 fails 'it closes when the client half-closes' "$wrong closes_at_half_close {port}" 02 'half-close' 'got +only the first'
 fails 'it keeps all that comes' "$wrong unbounded {port}" 02 'memory is bounded' 'got +(it took them all|it keeps [0-9]+ KiB)'
+fails 'an asyncio.Protocol that reads on' "$python_right NoDrain {port}" 05 'memory is bounded' 'hint +The client takes nothing'
+fails 'a reset instead of the end (SO_LINGER)' "$wrong linger_0 {port}" 02 'nothing at all' 'hint .*SO_LINGER'
+fails 'the listener is closed with the client' "$wrong one_at_a_time_closes_listener {port}" 01 'one after the other' 'hint .*does not listen any more'
+fails 'it does not see that bind fails' "$wrong bind_unchecked {port}" 02 'address taken' 'listens on port [0-9]+ instead'
+passes 'the same, which is a remark at level 01' "$wrong one_at_a_time_bind_unchecked {port}" 01 'address taken' 'Look at what bind returns'
 fails 'one client gets the bytes of another' "$wrong mixes_clients_up {port}" 02 'fifty clients' 'got +from byte'
 fails 'one client at a time' "$wrong one_at_a_time {port}" 02 'silent client' 'got +0 bytes, then nothing'
 fails 'it never stops answering' "$wrong endless {port}" 02 'one line' 'x00'
@@ -200,11 +213,11 @@ fails 'no SO_REUSEADDR' "$wrong no_reuseaddr {port}" 02 'starts again' 'expected
 passes 'no SO_REUSEADDR, which is a remark at level 01' "$wrong one_at_a_time_no_reuseaddr {port}" 01 'starts again' 'Set SO_REUSEADDR'
 passes 'it listens on all addresses, which is a remark' "$wrong one_at_a_time_any_address {port}" 01 'one line' 'listens on all addresses'
 passes 'it listens on all addresses, which is a remark' "$wrong any_address {port}" 02 'one line' 'listens on all addresses'
-fails 'a helper keeps the listener open' "$servers helper_with_listener {port}" 03 'children let go of the listener' 'keeps the listener open'
+fails 'a helper keeps the listener open' "$wrong helper_with_listener {port}" 03 'children let go of the listener' 'keeps the listener open'
 for level in 04 06; do
-    fails 'four workers that wait in write' "$servers blocking_pool {port}" $level 'more slow clients than threads' 'clients send and never read'
+    fails 'four workers that wait in write' "$python_right blocking_pool {port}" $level 'more slow clients than threads' 'clients send and never read'
 done
-fails 'poll looks at every client' "$servers polls {port}" 05 'idle clients cost nothing' 'of CPU time beside 10'
+fails 'poll looks at every client' "$python_right polls {port}" 05 'idle clients cost nothing' 'of CPU time beside 10'
 fails 'one thread, a slow request' '05-epoll-server/server --port {port} --think 0' 06 'slow request' 'the last one after'
 passes 'threads, a slow request' '06-epoll-threadpool/server --port {port} --think 0' 06 'slow request'
 

@@ -132,6 +132,49 @@ hints edge 05 'a lot both ways' 'hint .*EPOLLET'
 hints fork 02 'nothing at all' 'hint .*the parent has one, too'
 hints crash 01 'one line' 'it printed +about to crash'
 
+# A call that fails, and a server that goes on as if it had not: level 00 names the call.
+cat >"$TMPDIR/unchecked.c" <<'END'
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char** argv) {
+    char* fault = argv[1];
+    char buffer[1000];
+    struct sockaddr_in address = {AF_INET, htons(atoi(argv[2])), {htonl(INADDR_LOOPBACK)}};
+    int listener = socket(AF_INET, strcmp(fault, "socket") ? SOCK_STREAM : SOCK_DGRAM, 0);
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, 0);
+    bind(listener, (struct sockaddr*)&address, strcmp(fault, "bind") ? sizeof address : 8);
+    if (strcmp(fault, "no-listen")) listen(listener, 100);
+    for (;;) {
+        socklen_t wrong = -1;
+        int from = strcmp(fault, "accept") ? listener : 0;
+        int client = accept(from, strcmp(fault, "size") ? 0 : (struct sockaddr*)&address, &wrong);
+        from = strcmp(fault, "read") ? client : listener;
+        for (long count; (count = read(from, buffer, sizeof buffer)) > 0;) {
+            write(client, buffer, count - !strcmp(fault, "newline"));
+        }
+        close(client);
+    }
+}
+END
+${CXX:-g++} -x c -w -o "$TMPDIR/unchecked" "$TMPDIR/unchecked.c" || exit 1
+names() { # fault, step, what its story must say
+    ONLY=$2 try "$check" "$TMPDIR/unchecked $1 {port}" 00
+    [ $status -eq 1 ] && says "^FAIL    $2" && says "$3"; verdict "level 00, $1: a story that says '$3'"
+}
+names socket listens 'listen failed: Operation not supported'
+names bind listens 'bind failed: Invalid argument'
+names no-listen listens 'accept failed: Invalid argument'
+names accept accepts 'accept failed: Socket operation on non-socket'
+names size 'answers one line' 'accept failed: Invalid argument'
+names read 'answers one line' 'read failed: Transport endpoint is not connected'
+names newline 'answers one line' 'the newline is missing'
+
 # --- where the machine lacks something ----------------------------------------------------------------------------------
 
 out=$(ulimit -n 200; "$check" "$right" 01 2>&1; ONLY='1,100 clients' "$check" '05-epoll-server/server --port {port}' 05 2>&1)

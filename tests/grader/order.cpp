@@ -13,7 +13,8 @@ const std::vector<std::string> first = {
     // one client, and the next
     "one line", "two halves", "answers promptly", "nothing at all", "one after the other", "every byte value",
     // what ends more than one connection, or stays behind
-    "reset before a word", "reset after a word", "gone reader", "idle costs no CPU", "all is given back",
+    "reset before a word", "reset after a word", "stopped and continued", "gone reader", "idle costs no CPU",
+    "all is given back",
     // who waits for whom
     "in order of arrival", "silent client", "half a message", "300 silent clients", "no process or thread per client",
     // much data

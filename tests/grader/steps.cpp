@@ -1,9 +1,16 @@
 #include "tests/grader/steps.h"
 
+#include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <thread>
 
 #include "tests/support/idle.h"
 #include "tests/support/sockets.h"
@@ -15,37 +22,61 @@ const std::string waited = "waited 3 s";
 
 // --- it listens, and it stays ----------------------------------------------------------------------------------------
 
-/// The port that the process listens on; 0 for none.
-int port_listened_on(pid_t pid) {
-    for (const TcpSocket& socket : listening_sockets()) {
-        if (descriptor_of(pid, socket.inode) >= 0) return socket.local_port;
-    }
-    return 0;
+/// What is seen of a server that is started once more, and whose system calls ptrace(2) watches for two seconds.
+struct Look {
+    const std::uint16_t port = free_port(); ///< that it was given
+    std::uint16_t listened_on = 0;          ///< at its end; 0 for none
+    std::string failed{};                   ///< the first call that failed, and why; empty when none did
+};
+
+/// At a stop before or after a system call: what has failed, if that is worth telling. `call` is remembered in between.
+std::string what_failed(pid_t pid, long& call) {
+    const std::set<long> told = {SYS_socket, SYS_bind,     SYS_listen, SYS_accept, SYS_accept4,
+                                 SYS_read,   SYS_recvfrom, SYS_write,  SYS_sendto};
+    __ptrace_syscall_info info{};
+    ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) call = static_cast<long>(info.entry.nr);
+    const bool has_failed = info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.is_error != 0;
+    const int error = has_failed ? static_cast<int>(-info.exit.rval) : 0;
+    constexpr int interrupted = 512; // from here on the numbers say that the kernel will make the call again
+    if (!has_failed || error == EAGAIN || error >= interrupted || !told.contains(call)) return "";
+    return "; when it was started once more, " + call_name(call) + " failed: " + std::strerror(error);
 }
 
-/// Starts the server once more, and looks at it in its last moment, when its sockets are still open: ptrace(2) stops it
-/// there. Gives the port that it listened on; 0 for none, or where nobody may look.
-int port_at_the_end(const std::vector<std::string>& command, std::uint16_t port) {
-    Process process({with_port(command, port), [] { ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }, false});
+/// A client comes when the server first calls accept, and sends a line.
+Look look_at_calls(const std::vector<std::string>& command) {
+    Look look;
+    Process process({with_port(command, look.port), [] { ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }, false});
     const pid_t pid = process.pid();
-    int found = 0;
-    bool gone = false;
-    static_cast<void>(eventually(
-        [&] {
-            int status = 0;
-            if (waitpid(pid, &status, WNOHANG) != pid) return false;
-            gone = !WIFSTOPPED(status);
-            if (gone) return true;
-            const int number = WSTOPSIG(status);
-            if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8)) found = port_listened_on(pid);
-            // The first SIGTRAP is from exec.
-            if (number == SIGTRAP) ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
-            ptrace(PTRACE_CONT, pid, 0, number == SIGTRAP ? 0 : number);
-            return false;
-        },
-        wait_limit));
-    if (gone) process.has_been_waited_for();
-    return found;
+    const std::jthread clock([pid](const std::stop_token& over) {
+        for (int i = 0; i < 2000 && !over.stop_requested(); ++i) pause_a_millisecond();
+        if (!over.stop_requested()) kill(pid, SIGSTOP); // ends the look
+    });
+    std::optional<Client> client;
+    long call = -1;
+    int status = 0;
+    while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+        const int number = WSTOPSIG(status);
+        const bool exits = status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+        if (number == SIGSTOP) break;
+        if (exits) {
+            for (const TcpSocket& socket : listening_sockets(pid)) look.listened_on = socket.local_port;
+        }
+        if (number == SIGTRAP && !exits) { // from exec
+            ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
+        } else if (number == (SIGTRAP | 0x80) && look.failed.empty()) {
+            look.failed = what_failed(pid, call);
+            try {
+                const Endpoint endpoint{parse_address("127.0.0.1", look.port).value(), milliseconds(0)};
+                const bool accepts = call == SYS_accept || call == SYS_accept4;
+                if (accepts && !client) client.emplace(endpoint).send_some("hello\n");
+            } catch (const Failed&) { // nobody listens there
+            }
+        }
+        ptrace(PTRACE_SYSCALL, pid, 0, (number & ~0x80) == SIGTRAP ? 0 : number);
+    }
+    if (!WIFSTOPPED(status)) process.has_been_waited_for();
+    return look;
 }
 
 /// That it listens says little if no client can connect: it may listen for IPv6 only.
@@ -68,16 +99,17 @@ void listens(Subject& subject) {
         subject.start();
         expect_a_connection(subject);
     } catch (const Failed& failed) {
-        if (failed.got.find("exit status") == std::string::npos) throw;
-        const std::uint16_t port = free_port();
-        const int listened_on = port_at_the_end(subject.command(), port);
-        if (listened_on == port) return; // the next step is about that
-        const std::string where = listened_on == 0
-                                      ? "; until then it did not listen on any port"
-                                      : text("; until then it listened on port ", listened_on, " instead of ", port);
-        const std::string why = listened_on == swapped(port) ? ", with its two bytes swapped: " + byte_order : "";
+        const Look look = look_at_calls(subject.command());
+        std::string what = look.failed;
+        if (failed.got.find("exit status") != std::string::npos) {
+            if (look.listened_on == look.port) return; // the next step is about that
+            what += look.listened_on == 0
+                        ? "; until then it did not listen on any port"
+                        : text("; until then it listened on port ", look.listened_on, " instead of ", look.port);
+            if (look.listened_on == swapped(look.port)) what += ", with its two bytes swapped: " + byte_order;
+        }
         std::string got = failed.got;
-        got.insert(std::min(got.size(), got.find("; it printed")), where + why);
+        got.insert(std::min(got.size(), got.find("; it printed")), what);
         throw Failed{failed.did, failed.expected, got};
     }
 }
@@ -106,7 +138,7 @@ void accepts(Subject& subject) {
     };
     if (eventually(is_taken, wait_limit)) return;
     throw Failed{"connected, and " + waited, "that the server takes the connection",
-                 "the connection is still in the queue of the listener: the server has not called accept"};
+                 "the connection is still in the queue of the listener: accept has not taken it"};
 }
 
 /// What comes for the client until nothing has come for a moment, or the connection ends; and how it ended.
@@ -142,6 +174,8 @@ void expect_answer(Subject& subject, Client& client, const std::string& line, co
     if (back == line) return;
     std::string got =
         back.empty() ? "" : text(back.size(), " bytes: '", back.substr(0, 60), back.size() > 60 ? "...'" : "'");
+    if (back + "\n" == line) got += ": the newline is missing, and it is a byte like any other";
+    if (back.find(line) != std::string::npos) got += ", which is more than was sent";
     if (!end.empty()) got += (got.empty() ? "" : ", then ") + end;
     if (got.empty()) got = nothing_because(subject, client);
     throw Failed{text(before, ", sent '", line, "', and ", back.empty() && end.empty() ? waited : "read what came"),
@@ -210,6 +244,18 @@ void takes_the_next_client(Subject& subject) {
     expect_answer(subject, second, "and me?\n", before);
 }
 
+/// The same step, and should it fail, the call that has failed in the server.
+std::function<void(Subject&)> and_look(void (*step)(Subject&)) {
+    return [step](Subject& subject) {
+        try {
+            step(subject);
+        } catch (const Failed& failed) {
+            const std::string what = look_at_calls(subject.command()).failed;
+            throw Failed{failed.did, failed.expected, failed.got + what};
+        }
+    };
+}
+
 /// The clients of two cases of the later levels.
 void survives(Subject& subject) {
     for (const Case& one : all_cases()) {
@@ -227,36 +273,37 @@ std::vector<Case> steps() {
                 "what each of them returns.",
                 "socket(2), bind(2), listen(2), ip(7); the port goes into sin_port as htons(3) gives it, and errno(3) "
                 "says why a call has failed."}},
-        {"stays", "it goes on running when it has come to listen", stays,
+        {"stays", "it goes on running when it has come to listen", and_look(stays),
          Lesson{"A server waits for its clients.",
                 "After listen, main returned, or something ended the program. listen does not wait for a client; "
                 "accept does.",
                 "accept(2) waits until a client is there."}},
-        {"accepts", "it takes a client that has connected", accepts,
+        {"accepts", "it takes a client that has connected", and_look(accepts),
          Lesson{"accept gives you a descriptor of its own for each client. The listener stays for the next.",
                 "Call accept on the listener. It returns a new descriptor, through which you talk to this client.",
                 "accept(2)."}},
-        {"answers one line", "it sends back the line that a client sends", answers_one_line,
+        {"answers one line", "it sends back the line that a client sends", and_look(answers_one_line),
          Lesson{"Read and write on the client's descriptor: that is the whole conversation.",
                 "Read from the descriptor that accept returned, and write back as many bytes as read says, not the "
                 "whole buffer.",
                 "read(2) waits for bytes and returns how many there are; write(2) takes a pointer and a count."}},
-        {"answers the next", "it sends back the next line as well", answers_the_next,
+        {"answers the next", "it sends back the next line as well", and_look(answers_the_next),
          Lesson{"A conversation is a loop.", "Read and write in a loop, as long as read returns more than 0.",
                 "read(2) returns 0 only at the end, and -1 for an error."}},
-        {"notices the end", "when the client has ended, it stops reading and sends nothing more", notices_the_end,
+        {"notices the end", "when the client has ended, it stops reading and sends nothing more",
+         and_look(notices_the_end),
          Lesson{"The end of the client's bytes arrives like bytes do, in order: read returns 0.",
                 "At the end read returns 0, immediately and each time. Leave the loop then. (And -1 is an error: leave "
                 "it then, too.)",
                 "read(2), RETURN VALUE."}},
-        {"takes the next client", "when one client has left, it serves the next one", takes_the_next_client,
+        {"takes the next client", "when one client has left, it serves the next one", and_look(takes_the_next_client),
          Lesson{"Serving one client is a program; serving the next one as well is a server.",
                 "After one client comes the next: put accept, and all that is about one client, into a loop.",
                 "accept(2), in a loop that nothing leaves."}},
-        {"closes", "it closes the connection when the client has ended", closes_when_done,
+        {"closes", "it closes the connection when the client has ended", and_look(closes_when_done),
          Lesson{"What is not closed stays open in the kernel, and one day there are no descriptors left.",
                 "After the client's loop, close the client's descriptor. (Not the listener.)", "close(2)."}},
-        {"survives", "a client that is suddenly gone ends nothing but its own connection", survives,
+        {"survives", "a client that is suddenly gone ends nothing but its own connection", and_look(survives),
          Lesson{"Clients vanish. That costs them their connection, and nobody else anything.",
                 "An error of read or write ends this one connection: close it and go on to accept.",
                 "read(2) and write(2) fail with ECONNRESET or EPIPE; ignore SIGPIPE, signal(7)."}},

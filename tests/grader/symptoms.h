@@ -10,5 +10,9 @@
 void look_for_symptoms(Subject& subject);
 
 /// Where to look in the server's code, from what was seen when the check failed. Empty when that says nothing special.
-/// `ended`: how the server has ended, if it has.
-std::string hint_by_symptom(const Failed& failed, const std::optional<Ended>& ended);
+/// `ended`: how the server has ended, if it has. `first_steps`: at level 00.
+std::string hint_by_symptom(const Failed& failed, const std::optional<Ended>& ended, bool first_steps);
+
+/// The call in which the server waited when the client got nothing, for the end of the story. Empty when it has several
+/// threads or processes.
+std::string where_it_waits(const Failed& failed);

@@ -47,7 +47,7 @@ void note_failure(Verdict& verdict, const Failed& failed, const Case& played, Su
     verdict.out_of_time = Clock::now() >= time_is_up_at;
     verdict.did = failed.did;
     verdict.expected = failed.expected;
-    verdict.got = failed.got;
+    verdict.got = failed.got + where_it_waits(failed);
     verdict.not_there = !subject.started();
     std::optional<Ended> ended;
     if (subject.started()) {
@@ -55,9 +55,7 @@ void note_failure(Verdict& verdict, const Failed& failed, const Case& played, Su
         if (ended) verdict.got += "; the server has gone: " + to_string(*ended);
         verdict.said = subject.server().process().last_lines(5);
     }
-    // At the first steps, the step itself says more about a program that has come to its end.
-    const bool just_ended = subject.level() == 0 && ended && !ended->by_signal;
-    const std::string symptom = just_ended ? "" : hint_by_symptom(failed, ended);
+    const std::string symptom = hint_by_symptom(failed, ended, subject.level() == 0);
     verdict.hint = symptom.empty() ? played.lesson->hint : symptom;
     verdict.second_hint = (symptom.empty() ? "" : played.lesson->hint + " ") + played.lesson->call;
 }

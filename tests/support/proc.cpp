@@ -165,6 +165,9 @@ std::optional<Task> task_of(pid_t thread) {
 
 std::string call_name(long call) {
     static const std::map<long, std::string> names = {
+        {SYS_socket, "socket"},
+        {SYS_bind, "bind"},
+        {SYS_listen, "listen"},
         {SYS_accept4, "accept4"},
         {SYS_accept, "accept"},
         {SYS_read, "read"},

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Wrong echo servers, each with one fault, for the grader to find. Usage: wrong.py FAULT PORT"""
+"""Wrong echo servers, each with one fault, for the grader to find. Usage: wrong.py FAULT PORT [SIZE]"""
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -170,7 +171,7 @@ def slow(client):
 
 
 def no_loop(client):
-    while data := client.recv(65536):
+    while data := client.recv(int(sys.argv[3])):
         client.send(data)
 
 
@@ -186,7 +187,7 @@ def leak_client(client):
 
 
 last = b""
-one_at_a_time = fault in ("one_at_a_time", "one_at_a_time_any_address", "one_at_a_time_no_reuseaddr")
+one_at_a_time = fault.startswith("one_at_a_time")
 serve = globals().get(fault, good)
 serve = serve if callable(serve) else good
 
@@ -196,6 +197,10 @@ def serve_quietly(client, number):
         serve(client)
     except OSError:
         pass
+    if fault == "linger_0":
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if fault == "one_at_a_time_closes_listener":
+        listener.close()
     if fault == "leaks" or fault == "leaks_every_tenth" and number % 10 == 0:
         kept.append(client)
     else:
@@ -222,7 +227,11 @@ if fault == "wakes_up":
 listener = socket.socket()
 if not fault.endswith("no_reuseaddr"):
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-listener.bind(("" if fault.endswith("any_address") else "127.0.0.1", port))
+try:
+    listener.bind(("" if fault.endswith("any_address") else "127.0.0.1", port))
+except OSError:
+    if not fault.endswith("bind_unchecked"):
+        raise
 listener.listen(5 if fault == "short_backlog" else 4096)
 while True:
     try:
@@ -231,6 +240,9 @@ while True:
         time.sleep({"emfile_sleeps_a_second": 1, "emfile_sleeps_half": 0.5}.get(fault, 0.05))
         continue
     served += 1
+    if fault == "helper_with_listener" and served == 1 and os.fork() == 0:  # a log's process, say
+        accepted.close()
+        signal.pause()
     if fault == f"dies_at_{served}":
         os.abort()
     if fault == "short_backlog":
