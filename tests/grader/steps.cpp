@@ -61,8 +61,7 @@ Look look_at_calls(const std::vector<std::string>& command) {
         if (number == SIGSTOP) break;
         if (exits) {
             for (const TcpSocket& socket : listening_sockets(pid)) look.listened_on = socket.local_port;
-        }
-        if (number == SIGTRAP && !exits) { // from exec
+        } else if (number == SIGTRAP) { // from exec
             ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
         } else if (number == (SIGTRAP | 0x80) && look.failed.empty()) {
             look.failed = what_failed(pid, call);

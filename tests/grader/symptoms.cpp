@@ -23,11 +23,8 @@ struct Scene {
     bool edge_triggered = false;
     bool has_epoll = false;
     bool non_blocking = false; ///< the listener, or a client's socket that is still open
-    bool has_threads = false;
-    std::string waits_in{}; ///< the call in which its only thread waits
+    std::string waits_in{};    ///< the call in which its only thread waits
 };
-
-constexpr std::size_t few = 20; ///< clients; a look at a thousand would take its time
 
 Subject* looked_at = nullptr;
 std::optional<Scene> scene;
@@ -52,21 +49,21 @@ void look_around() {
             scene->backlog = socket.send_queue;
         } else if (socket.inode != "0") {
             ++scene->accepted;
-            if (scene->accepted < few && !waits(tree, socket)) scene->non_blocking = true;
+            constexpr std::size_t enough = 20; // a look at a thousand would take its time
+            if (scene->accepted < enough && !waits(tree, socket)) scene->non_blocking = true;
             scene->unread += socket.receive_queue;
             if (socket.state == TcpState::close_wait) ++scene->left_open;
         }
     }
     scene->others_have_it = scene->left_open > 0 && tree.size() > 1;
     scene->works = std::any_of(tree.begin(), tree.end(), wants_the_cpu);
-    scene->has_threads = threads_of(server.pid()).size() > 1;
     for (const pid_t pid : tree) {
         for (const Watched& watched : watched_by_epoll(pid)) {
             scene->has_epoll = true;
             if ((watched.events & EPOLLET) != 0) scene->edge_triggered = true;
         }
     }
-    const bool is_one = tree.size() == 1 && !scene->has_threads && !scene->works;
+    const bool is_one = tree.size() == 1 && threads_of(server.pid()).size() == 1 && !scene->works;
     if (is_one) scene->waits_in = main_thread_waits_in(server.pid());
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <iomanip>
 #include <sstream>
 #include <system_error>
 
@@ -85,8 +86,7 @@ Verdict play(const Case& played, const Request& request, bool heeds_sigterm) {
     return verdict;
 }
 
-// A verdict comes out of the sandbox as lines: its numbers, its texts, and its lists with their sizes. No newline is
-// left in a text.
+// A verdict comes out of the sandbox as words: its numbers, its texts, and its lists with their sizes.
 
 const auto flags = {&Verdict::out_of_time, &Verdict::floods, &Verdict::not_there, &Verdict::heeds_sigterm};
 const auto texts = {&Verdict::did, &Verdict::expected, &Verdict::got, &Verdict::hint, &Verdict::second_hint};
@@ -94,34 +94,30 @@ const auto lists = {&Verdict::said, &Verdict::remarks};
 const std::string end_mark = "\nend\n";
 
 void write_verdict(int out, const Verdict& verdict) {
-    std::ostringstream lines;
-    lines << verdict.kind;
-    for (const auto flag : flags) lines << ' ' << verdict.*flag;
-    for (const auto one : texts) lines << '\n' << printable(verdict.*one);
+    std::ostringstream words;
+    words << verdict.kind;
+    for (const auto flag : flags) words << ' ' << verdict.*flag;
+    for (const auto one : texts) words << ' ' << std::quoted(printable(verdict.*one));
     for (const auto list : lists) {
-        lines << '\n' << (verdict.*list).size();
-        for (const std::string& one : verdict.*list) lines << '\n' << printable(one);
+        words << ' ' << (verdict.*list).size();
+        for (const std::string& one : verdict.*list) words << ' ' << std::quoted(printable(one));
     }
-    const std::string all = lines.str() + end_mark;
-    write_all(out, all);
+    write_all(out, words.str() + end_mark);
 }
 
 Verdict read_verdict(const std::string& written) {
     Verdict verdict;
-    std::istringstream lines(written);
-    const auto next_line = [&] {
-        std::string line;
-        std::getline(lines, line);
-        return line;
-    };
+    std::istringstream words(written);
     int kind = 0;
-    lines >> kind;
+    words >> kind;
     verdict.kind = static_cast<Verdict::Kind>(kind);
-    for (const auto flag : flags) lines >> verdict.*flag;
-    next_line();
-    for (const auto one : texts) verdict.*one = next_line();
+    for (const auto flag : flags) words >> verdict.*flag;
+    for (const auto one : texts) words >> std::quoted(verdict.*one);
     for (const auto list : lists) {
-        for (auto left = std::stoul(next_line()); left > 0; --left) (verdict.*list).push_back(next_line());
+        std::size_t size = 0;
+        words >> size;
+        (verdict.*list).resize(size);
+        for (std::string& one : verdict.*list) words >> std::quoted(one);
     }
     return verdict;
 }

@@ -20,13 +20,11 @@ std::vector<std::string> command(std::vector<std::string> words, const std::stri
     return words;
 }
 
-/// Whether it can be bound; 0 binds any, and `port` becomes that one.
-bool is_free(std::uint16_t& port) {
+/// Whether it can be bound.
+bool is_free(std::uint16_t port) {
     const Address address = parse_address("127.0.0.1", port).value();
     const Fd probe(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-    if (bind(probe.get(), address.raw(), address.size) < 0) return false;
-    port = port_of(local_address(probe.get()));
-    return true;
+    return bind(probe.get(), address.raw(), address.size) == 0;
 }
 
 /// Where the server listens instead, and what that points to. Empty when it listens nowhere.
@@ -85,10 +83,8 @@ std::uint16_t free_port() {
     std::random_device random;
     std::uniform_int_distribution<std::uint16_t> ports(10000, 32767);
     for (int i = 0; i < 1000; ++i) {
-        std::uint16_t port = ports(random);
-        if (!is_free(port)) continue;
-        std::uint16_t other = swapped(port);
-        if (other != port && other >= 1024 && is_free(other)) return port;
+        const std::uint16_t port = ports(random), other = swapped(port);
+        if (other != port && other >= 1024 && is_free(port) && is_free(other)) return port;
     }
     throw Failed{"looked for a free port of 127.0.0.1", "one", "none"};
 }
