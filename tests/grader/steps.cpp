@@ -67,8 +67,8 @@ Look look_at_calls(const std::vector<std::string>& command) {
             look.failed = what_failed(pid, call);
             try {
                 const Endpoint endpoint{parse_address("127.0.0.1", look.port).value(), milliseconds(0)};
-                const bool accepts = call == SYS_accept || call == SYS_accept4;
-                if (accepts && !client) client.emplace(endpoint).send_some("hello\n");
+                if (!client && (call == SYS_accept || call == SYS_accept4))
+                    client.emplace(endpoint).send_some("hello\n");
             } catch (const Failed&) { // nobody listens there
             }
         }

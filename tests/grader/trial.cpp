@@ -108,15 +108,14 @@ void write_verdict(int out, const Verdict& verdict) {
 Verdict read_verdict(const std::string& written) {
     Verdict verdict;
     std::istringstream words(written);
-    int kind = 0;
-    words >> kind;
-    verdict.kind = static_cast<Verdict::Kind>(kind);
+    std::size_t number = 0;
+    words >> number;
+    verdict.kind = static_cast<Verdict::Kind>(number);
     for (const auto flag : flags) words >> verdict.*flag;
     for (const auto one : texts) words >> std::quoted(verdict.*one);
     for (const auto list : lists) {
-        std::size_t size = 0;
-        words >> size;
-        (verdict.*list).resize(size);
+        words >> number;
+        (verdict.*list).resize(number);
         for (std::string& one : verdict.*list) words >> std::quoted(one);
     }
     return verdict;
