@@ -107,9 +107,8 @@ void listens(Subject& subject) {
                         : text("; until then it listened on port ", look.listened_on, " instead of ", look.port);
             if (look.listened_on == swapped(look.port)) what += ", with its two bytes swapped: " + byte_order;
         }
-        std::string got = failed.got;
-        got.insert(std::min(got.size(), got.find("; it printed")), what);
-        throw Failed{failed.did, failed.expected, got};
+        const std::size_t end = std::min(failed.got.size(), failed.got.find("; it printed"));
+        throw Failed{failed.did, failed.expected, std::string(failed.got).insert(end, what)};
     }
 }
 
