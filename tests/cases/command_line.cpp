@@ -106,7 +106,7 @@ void network_of_its_own() {
         unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 && std::ofstream("/proc/self/uid_map") << root << std::flush &&
         std::system(
             "exec >&2; ip link set lo up && ip address add fe80::1/64 dev lo nodad && "
-            "until ip route get fe80::1 oif lo >/dev/null 2>&1; do sleep 0.01; done && " // the kernel adds it later
+            "until ip route get fe80::1 oif lo 2>&1 | grep -q ^local; do sleep 0.01; done && " // is added later
             "echo 1 >/proc/sys/net/ipv6/bindv6only") == 0;
     if (is_made) return;
     const std::string_view why = "no network of its own";
