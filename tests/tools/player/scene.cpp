@@ -24,7 +24,8 @@ constexpr int small_buffer = 8 * 1024;
 constexpr int small_segment = 500;
 constexpr int send_room = 200 * 1024; // with small segments its own kernel would take no more than a half of it
 constexpr std::size_t much = 150000;
-constexpr std::size_t too_much_at_once = 60000; // for one write; a second one has room for what is left
+constexpr std::size_t too_much_at_once = 45000; // one write takes 32,696; a second one has room for the rest
+constexpr milliseconds quiet(400); // an acknowledgement arrives up to 200 ms late, and later on a busy machine
 /// A loop that never rests soon has so many switches of threads. What an action causes is far below it.
 constexpr std::size_t too_often = 600;
 
@@ -145,8 +146,7 @@ Reading Player::read() const {
     return reading;
 }
 
-/// Waits until all that the action caused is over: every thread sleeps, and the buffers, which go on moving for a while
-/// after that, stay as they are.
+/// Waits until all that the action caused is over: every thread sleeps, and the buffers have stopped moving, too.
 void Player::settle(Segment& segment) {
     const std::size_t thinking = segment.action.thinking;
     const std::size_t before = switches_of(traced_.pid());
@@ -161,10 +161,10 @@ void Player::settle(Segment& segment) {
         Reading next = read();
         if (!rests || !(next == last)) since = Clock::now();
         last = std::move(next);
-        return Clock::now() - since > milliseconds(250);
+        return Clock::now() - since > quiet;
     });
     segment.after = std::move(last);
-    segment.after.rests = Clock::now() - since > milliseconds(250);
+    segment.after.rests = Clock::now() - since > quiet;
     settled_ = now();
     if (thinking == 0 || !segment.after.rests || has_ended(traced_.pid())) return;
     const auto has_answer = [](const auto& client) { return client.second.to_client != std::array<std::size_t, 2>{}; };
