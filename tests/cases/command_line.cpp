@@ -104,10 +104,9 @@ void network_of_its_own() {
     const std::string root = text("0 ", geteuid(), " 1");
     const bool is_made =
         unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 && std::ofstream("/proc/self/uid_map") << root << std::flush &&
-        std::system(
-            "exec >&2; ip link set lo up && ip address add fe80::1/64 dev lo nodad && "
-            "until ip route get fe80::1 oif lo 2>&1 | grep -q ^local; do sleep 0.01; done && " // is added later
-            "echo 1 >/proc/sys/net/ipv6/bindv6only") == 0;
+        std::system("exec >&2; ip link set lo up && ip address add fe80::1/64 dev lo nodad && "
+                    "until ip route get fe80::1 oif lo 2>&1 | grep -q ^local; do sleep 0.01; done && " // is added later
+                    "echo 1 >/proc/sys/net/ipv6/bindv6only") == 0;
     if (is_made) return;
     const std::string_view why = "no network of its own";
     write(STDERR_FILENO, why.data(), why.size());
