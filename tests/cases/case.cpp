@@ -46,15 +46,19 @@ void expect_served(Subject& subject, const std::string& situation) {
     say_first(situation + "; then another client ", [&] { subject.connect().expect_echo("am I served?\n"); });
 }
 
-void stop_or_continue(const RunningServer& server, int signal) {
-    static std::vector<pid_t> processes; // a grandchild that has been stopped may be nobody's when all go on
-    if (signal == SIGSTOP) processes = process_tree(server.pid());
-    for (const pid_t pid : processes) kill(pid, signal);
-    const auto has_done_so = [&](pid_t pid) {
-        return has_ended(pid) || (process_state(pid) == 'T') == (signal == SIGSTOP); // a stopped parent reaps no child
-    };
-    wait_until(signal == SIGSTOP ? "that it has stopped" : "that it goes on",
-               [&] { return std::all_of(processes.begin(), processes.end(), has_done_so); });
+std::vector<pid_t> halt(const RunningServer& server) {
+    const std::vector<pid_t> processes = process_tree(server.pid());
+    for (const pid_t pid : processes) kill(pid, SIGSTOP);
+    // A process that has ended stays until its parent goes on and reaps it.
+    const auto has_stopped = [](pid_t pid) { return has_ended(pid) || process_state(pid) == 'T'; };
+    wait_until("that it has stopped", [&] { return std::ranges::all_of(processes, has_stopped); });
+    return processes;
+}
+
+void let_go_on(const std::vector<pid_t>& processes) {
+    for (const pid_t pid : processes) kill(pid, SIGCONT);
+    const auto goes_on = [](pid_t pid) { return process_state(pid) != 'T'; };
+    wait_until("that it goes on", [&] { return std::ranges::all_of(processes, goes_on); });
 }
 
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got) {

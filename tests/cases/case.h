@@ -88,9 +88,12 @@ struct Case {
 /// Throws Failed unless another client is served, in this situation.
 void expect_served(Subject& subject, const std::string& situation);
 
-/// Sends SIGSTOP or SIGCONT to the server and all its processes, and waits until they have stopped or go on. A server
+/// Stops the server and all its processes (SIGSTOP), and returns them when they have stopped, for `let_go_on`. A server
 /// that is stopped stands for one that is busy: it finds all that came meanwhile when it looks next.
-void stop_or_continue(const RunningServer& server, int signal);
+[[nodiscard]] std::vector<pid_t> halt(const RunningServer& server);
+
+/// SIGCONT: returns when they go on. These, because a grandchild may be nobody's by now and not be found again.
+void let_go_on(const std::vector<pid_t>& processes);
 
 /// Throws Failed unless `holds`.
 void expect(bool holds, const std::string& did, const std::string& expected, const std::string& got);

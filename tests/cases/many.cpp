@@ -72,8 +72,7 @@ void expect_no_growth(Subject& subject, const std::string& what, Round round) {
 }
 
 /// For before_exec. A Java or Node program that has much room leaves its garbage there for long, and that looks like a
-/// leak. So does what a compiler takes that runs beside
-/// the program, and gives back later.
+/// leak. So does what a compiler takes that runs beside the program, and gives back later.
 void little_room_for_new_objects() {
     setenv("JAVA_TOOL_OPTIONS", "-Xmn2m -XX:+UseSerialGC -XX:TieredStopAtLevel=1", 1);
     setenv("NODE_OPTIONS", "--max-semi-space-size=1", 1);

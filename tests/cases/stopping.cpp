@@ -208,9 +208,9 @@ void begins_nothing_new(Subject& subject) {
         wait_until("that it sleeps", [&] { return process_state(server.pid()) == 'S'; });
     };
     wait_for_sleep(); // it has nothing to do
-    stop_or_continue(server, SIGSTOP);
+    const std::vector<pid_t> processes = halt(server);
     for (Client& client : clients) client.send("a");
-    stop_or_continue(server, SIGCONT);
+    let_go_on(processes);
     wait_for_sleep(); // it thinks
     server.process().signal(SIGTERM);
     expect_exit_0(subject.server(), "12 clients had asked, and the server got SIGTERM");

@@ -70,12 +70,12 @@ void gone_reader(Subject& subject) {
     // While the server stands still, the client's last words arrive, then its end of file, then a reset. The words can
     // still be read; but a write now fails with EPIPE and brings SIGPIPE, which ends a process that does not ignore it.
     // (Without the end of file in between it would fail with ECONNRESET.)
-    stop_or_continue(server, SIGSTOP);
+    const std::vector<pid_t> processes = halt(server);
     client.send("good bye\n");
     client.finish_sending();
     wait_until("that the words arrive", [&] { return client.unacknowledged() == 0; });
     client.reset();
-    stop_or_continue(server, SIGCONT);
+    let_go_on(processes);
     expect_alive(subject, "a client left before its answer could be written (EPIPE, SIGPIPE)");
 }
 
@@ -84,8 +84,7 @@ void stopped_and_continued(Subject& subject) {
     Client client = subject.connect();
     client.expect_echo("before\n");
     for (int i = 0; i < 3; ++i) {
-        stop_or_continue(server, SIGSTOP);
-        stop_or_continue(server, SIGCONT); // whatever waits may now return EINTR, see signal(7)
+        let_go_on(halt(server)); // whatever waits may now return EINTR, see signal(7)
         client.expect_echo("after\n");
     }
     client.close();
@@ -108,8 +107,7 @@ void interrupt_writes(Subject& subject, int segment) {
     for (int i = 0; i < 8; ++i) {
         sent += client.send_until_stuck(data.substr(sent % data.size()) + data.substr(0, sent % data.size()),
                                         milliseconds(50));
-        stop_or_continue(server, SIGSTOP);
-        stop_or_continue(server, SIGCONT);
+        let_go_on(halt(server));
         receive(std::min<std::size_t>(sent - received, 200001));
     }
     client.finish_sending();
@@ -146,13 +144,13 @@ void urgent(Subject& subject) {
     const RunningServer& server = subject.start();
     Client client = subject.connect();
     client.expect_echo("before\n");
-    stop_or_continue(server, SIGSTOP); // so that all of it has arrived when the server reads
+    const std::vector<pid_t> processes = halt(server); // so that all of it has arrived when the server reads
     check(static_cast<int>(send(client.fd(), "ab!", 3, MSG_OOB | MSG_NOSIGNAL)), "send MSG_OOB");
     client.send("cd\n");
     wait_until("that all arrives", [&] { return client.unacknowledged() == 0; });
     bool has_pipe = false;
     for (const auto& [fd, what] : descriptors_of(server.pid())) has_pipe |= fd > 2 && what.starts_with("pipe:");
-    stop_or_continue(server, SIGCONT);
+    let_go_on(processes);
     try {
         const std::string back = client.receive(5);
         expect(back == "abcd\n", "sent 'ab', an urgent byte (MSG_OOB), and 'cd'", "'abcd' back", "'" + back + "'");

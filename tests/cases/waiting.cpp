@@ -40,9 +40,9 @@ void never_reading_client(Subject& subject) {
 /// The server is stopped (SIGSTOP) while they come and send their lines.
 Crowd crowd_beside_a_stopped_server(Subject& subject, std::size_t size) {
     const RunningServer& server = subject.server();
-    stop_or_continue(server, SIGSTOP);
+    const std::vector<pid_t> processes = halt(server);
     Crowd crowd(subject.endpoint(), size);
-    stop_or_continue(server, SIGCONT);
+    let_go_on(processes);
     return crowd;
 }
 
