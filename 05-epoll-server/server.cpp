@@ -44,9 +44,7 @@ struct Server {
 /// Adds `fd` to what epoll watches, or changes what it is watched for. `client` comes back with its events; null stands
 /// for the listener. Returns 0, or -1 with errno.
 int Server::watch(int operation, int fd, std::uint32_t events, Connection* client) {
-    epoll_event event{};
-    event.events = events;
-    event.data.ptr = client;
+    epoll_event event{.events = events, .data = {.ptr = client}};
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }
 

@@ -1,9 +1,7 @@
 // A queue between threads. Introduced by chapter 06.
 #pragma once
 
-#include <algorithm>
 #include <condition_variable>
-#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <new>
@@ -24,25 +22,29 @@ class Queue {
         return true;
     }
 
-    /// Wakes a thread for each item, as far as there are threads that wait.
+    /// Wakes a thread that waits, if there is an item for it. When it pops, it wakes the next one for what is left.
     void wake() {
         std::unique_lock lock(mutex_);
-        std::size_t count = std::min(items_.size(), waiting_);
-        lock.unlock(); // or the woken threads would wait for it
-        for (; count > 0; --count) not_empty_.notify_one();
+        if (items_.empty() || !may_wake_) return;
+        may_wake_ = false;
+        lock.unlock(); // or the woken thread would wait for it
+        not_empty_.notify_one();
     }
 
     /// Waits for the first item and takes it. Null when the queue has been closed.
     T* pop() {
         std::unique_lock lock(mutex_);
+        bool woken = false;
         while (items_.empty() && !closed_) {
-            ++waiting_;
+            may_wake_ = true;
             not_empty_.wait(lock);
-            --waiting_;
+            woken = may_wake_ = true; // others may still wait
         }
         if (closed_) return nullptr;
         T* const item = items_.front();
         items_.pop_front();
+        lock.unlock();
+        if (woken) wake();
         return item;
     }
 
@@ -56,7 +58,7 @@ class Queue {
   private:
     std::mutex mutex_; // guards the three below
     std::deque<T*> items_;
-    std::size_t waiting_ = 0; // threads that wait
+    bool may_wake_ = false; // there may be a thread that waits, and no other one is waking up
     bool closed_ = false;
     std::condition_variable not_empty_;
 };

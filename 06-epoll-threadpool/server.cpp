@@ -69,9 +69,7 @@ struct Server {
 /// Adds `fd` to what epoll watches, or changes what it is watched for. `client` comes back with its events; null stands
 /// for the listener. Returns 0, or -1 with errno.
 int Server::watch(int operation, int fd, std::uint32_t events, Client* client) {
-    epoll_event event{};
-    event.events = events;
-    event.data.ptr = client;
+    epoll_event event{.events = events, .data = {.ptr = client}};
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }
 
@@ -144,8 +142,8 @@ void Server::process_read_queue() {
     while (Client* const client = read_queue.pop()) {
         if (!client->echo_buffer(think_time)) {
             close_client(client->fd());
-        } else if (client->had_input() && !client->has_unsent() && read_queue.push(*client)) {
-            continue; // More may have come by now. It waits behind the others; this worker pops next, so none is woken.
+        } else if (client->had_input() && !client->has_unsent()) {
+            push(read_queue, *client); // More may have come by now. It waits behind the others; this worker pops next.
         } else {
             arm(EPOLL_CTL_MOD, *client);
         }

@@ -113,8 +113,10 @@ void Bench::run_rounds() {
     csv << "workload,server,round,messages_per_second,cpu_us_per_message,p50_us,p90_us,p99_us,p99.9_us,max_us\n";
     for (std::size_t round = 0; round < rounds_; ++round) {
         progress(text("round ", round + 1, " of ", rounds_, " ..."));
+        std::vector<Subject> in_turn = subjects_;
+        if (round % 2 == 1) std::reverse(in_turn.begin(), in_turn.end()); // what ran just before leaves its traces
         for (const Workload& workload : workloads_) {
-            for (const Subject& subject : subjects_) {
+            for (const Subject& subject : in_turn) {
                 if (interrupted) return;
                 if (workload.load.connections > subject.most_clients) continue;
                 progress(text("round ", round + 1, " of ", rounds_, ": ", workload.name, ": ", subject.name));
@@ -243,7 +245,7 @@ void Bench::print_workload(const Workload& workload, const std::map<std::string,
     }
     if (fastest) std::cout << "best peers: " << fastest->name << " (messages), " << cheapest->name << " (CPU)\n";
     print_pair(all, "05 epoll", "bare epoll loop");
-    print_pair(all, "06 threads", "Boost.Asio, 4 threads");
+    for (const char* one : {"06 threads", "06, 3 read workers"}) print_pair(all, one, "Boost.Asio, 4 threads");
 }
 
 void Bench::print_costs() const {
@@ -265,8 +267,9 @@ void Bench::print_costs() const {
 
 void Bench::print() const {
     std::cout << '\n'
-              << machine() << "method    " << rounds_ << " rounds of all servers in turn, " << seconds_
-              << " s each; loopback; one thread of clients, each waits for its answer;\n"
+              << machine() << "method    " << rounds_ << " rounds of all servers in turn, every second one backwards, "
+              << seconds_ << " s each; loopback;\n"
+              << "          one thread of clients, each waits for its answer;\n"
               << "          medians, +- half the way between the quartiles; ratios: the median of the rounds' ratios;\n"
               << "          CPU: of all the server's processes, from /proc; every byte that came back was checked\n";
     for (const Workload& workload : workloads_) {
