@@ -197,14 +197,16 @@ std::string with_spread(const std::vector<double>& values, int width) {
 }
 
 /// Of each round the ratio, and of those the median: what slows both down in a round falls out.
-std::string ratio(const std::vector<double>& mine, const std::vector<double>& others) {
-    std::vector<double> ratios;
+Summary ratios(const std::vector<double>& mine, const std::vector<double>& others) {
+    std::vector<double> all;
     for (std::size_t i = 0; i < std::min(mine.size(), others.size()); ++i) {
-        if (mine[i] > 0 && others[i] > 0) ratios.push_back(mine[i] / others[i]); // 0: no message was back in time
+        if (mine[i] > 0 && others[i] > 0) all.push_back(mine[i] / others[i]); // 0: no message was back in time
     }
-    std::ostringstream out;
-    out << std::fixed << std::setprecision(2) << std::setw(6) << summarize(ratios).median;
-    return out.str();
+    return summarize(all);
+}
+
+std::string ratio(const std::vector<double>& mine, const std::vector<double>& others) {
+    return number(ratios(mine, others).median, 6);
 }
 
 /// The peer with the highest median of `value`.
@@ -218,11 +220,15 @@ const Subject* Bench::best_peer(const std::map<std::string, Series>& all,
     return best;
 }
 
-/// What those say who are closest to each other in what they do.
+/// What those say who are closest to each other in what they do, and in brackets where half of the rounds lie.
 void print_pair(const std::map<std::string, Series>& all, const char* one, const char* other) {
     if (!all.contains(one) || !all.contains(other)) return;
-    std::cout << one << " to " << other << ": messages" << ratio(all.at(one).per_second, all.at(other).per_second)
-              << ", CPU" << ratio(all.at(one).cpu, all.at(other).cpu) << '\n';
+    const auto with_range = [](const Summary& of) {
+        return text(number(of.median, 1), " (", number(of.low, 1), " to ", number(of.high, 1), ")");
+    };
+    std::cout << one << " to " << other << ": messages "
+              << with_range(ratios(all.at(one).per_second, all.at(other).per_second)) << ", CPU "
+              << with_range(ratios(all.at(one).cpu, all.at(other).cpu)) << '\n';
 }
 
 void Bench::print_workload(const Workload& workload, const std::map<std::string, Series>& all) const {
@@ -245,7 +251,7 @@ void Bench::print_workload(const Workload& workload, const std::map<std::string,
     }
     if (fastest) std::cout << "best peers: " << fastest->name << " (messages), " << cheapest->name << " (CPU)\n";
     print_pair(all, "05 epoll", "bare epoll loop");
-    for (const char* one : {"06 threads", "06, 3 read workers"}) print_pair(all, one, "Boost.Asio, 4 threads");
+    print_pair(all, "06 threads", "Boost.Asio, 4 threads");
 }
 
 void Bench::print_costs() const {

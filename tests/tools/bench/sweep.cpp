@@ -30,7 +30,6 @@ class Sweeps {
     Sweeps(std::size_t rounds, double seconds, std::string folder)
         : rounds_(rounds), seconds_(seconds), folder_(std::move(folder)) {
         for (Subject& one : subjects(skipped_)) subjects_.emplace(one.name, one);
-        subjects_.erase("06, 3 read workers"); // it is only there for the one comparison of make bench
     }
 
     void idle_connections();
