@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -33,7 +32,7 @@ struct Server {
     std::unordered_map<int, Connection> clients{}; // by descriptor; an element stays where it is
     bool paused = false;                           // no room for another client: leave the listener out of one wait
 
-    int watch(int operation, int fd, std::uint32_t events, Connection* client);
+    int watch(int operation, int fd, uint32_t events, Connection* client);
     bool accept_client();
     void accept_clients();
     void serve(Connection& client);
@@ -43,7 +42,7 @@ struct Server {
 
 /// Adds `fd` to what epoll watches, or changes what it is watched for. `client` comes back with its events; null stands
 /// for the listener. Returns 0, or -1 with errno.
-int Server::watch(int operation, int fd, std::uint32_t events, Connection* client) {
+int Server::watch(int operation, int fd, uint32_t events, Connection* client) {
     epoll_event event{.events = events, .data = {.ptr = client}};
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }

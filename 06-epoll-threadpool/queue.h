@@ -7,7 +7,7 @@
 #include <new>
 
 /// First in, first out, between any number of threads that push and that pop. It does not own the items. `push` wakes
-/// nobody: waking a thread costs as much as serving a client, so push all there is first, and then call `wake` once.
+/// nobody: waking a thread costs as much as an answer to a client. So push all there is, and then call `wake` or `pop`.
 template <typename T>
 class Queue {
   public:
@@ -22,29 +22,30 @@ class Queue {
         return true;
     }
 
-    /// Wakes a thread that waits, if there is an item for it. When it pops, it wakes the next one for what is left.
+    /// Wakes one thread that waits, if there is an item for it and no thread is waking up. That one wakes the next.
     void wake() {
         std::unique_lock lock(mutex_);
-        if (items_.empty() || !may_wake_) return;
-        may_wake_ = false;
-        lock.unlock(); // or the woken thread would wait for it
+        if (items_.empty() || skip_-- > 0) return;
+        skip_ = 2;     // not for ever, because a C library may lose a notify (glibc's bug 25847)
+        lock.unlock(); // or the woken thread might wait for it
         not_empty_.notify_one();
     }
 
     /// Waits for the first item and takes it. Null when the queue has been closed.
     T* pop() {
         std::unique_lock lock(mutex_);
-        bool woken = false;
+        bool waited = false;
         while (items_.empty() && !closed_) {
-            may_wake_ = true;
+            skip_ = 0; // this thread may be woken
             not_empty_.wait(lock);
-            woken = may_wake_ = true; // others may still wait
+            skip_ = 0; // and now the next one
+            waited = true;
         }
         if (closed_) return nullptr;
         T* const item = items_.front();
         items_.pop_front();
         lock.unlock();
-        if (woken) wake();
+        if (waited) wake();
         return item;
     }
 
@@ -58,7 +59,7 @@ class Queue {
   private:
     std::mutex mutex_; // guards the three below
     std::deque<T*> items_;
-    bool may_wake_ = false; // there may be a thread that waits, and no other one is waking up
+    int skip_ = 0; // how many calls of `wake` do nothing, because a thread is waking up
     bool closed_ = false;
     std::condition_variable not_empty_;
 };

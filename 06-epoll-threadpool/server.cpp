@@ -8,7 +8,6 @@
 #include <cassert>
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -52,7 +51,7 @@ struct Server {
     std::vector<std::thread> workers{}; // T8, T10
 
     ~Server() { stop_workers(); }
-    int watch(int operation, int fd, std::uint32_t events, Client* client);
+    int watch(int operation, int fd, uint32_t events, Client* client);
     void arm(int operation, Client& client);
     void take(Client& client);
     bool accept_client();
@@ -68,7 +67,7 @@ struct Server {
 
 /// Adds `fd` to what epoll watches, or changes what it is watched for. `client` comes back with its events; null stands
 /// for the listener. Returns 0, or -1 with errno.
-int Server::watch(int operation, int fd, std::uint32_t events, Client* client) {
+int Server::watch(int operation, int fd, uint32_t events, Client* client) {
     epoll_event event{.events = events, .data = {.ptr = client}};
     return epoll_ctl(epoll.get(), operation, fd, &event);
 }
@@ -77,7 +76,7 @@ int Server::watch(int operation, int fd, std::uint32_t events, Client* client) {
 /// Once it is armed, another thread may own it, or may have closed it. So look at it before.
 void Server::arm(int operation, Client& client) {
     const int fd = client.fd();
-    const std::uint32_t events = (client.has_unsent() ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT;
+    const uint32_t events = (client.has_unsent() ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT;
     {
         const std::lock_guard lock(clients_mutex);
         client.armed = true;
