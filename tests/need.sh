@@ -56,7 +56,7 @@ elif [ -z "$sudo" ] || command -v sudo >/dev/null; then
     echo "installing what is missing: ${sudo:+sudo }apt-get install ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     {
-        $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
+        $sudo apt-get update -qq && $sudo apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}"
     } >/dev/null || echo "apt-get could not install them all" >&2
     look "$@"
 fi

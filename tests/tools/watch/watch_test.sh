@@ -76,6 +76,15 @@ can_be_dumb() {
     fi
     closes C-c
 }
+refuses() { # what is no number, or none that can be
+    local words
+    for words in '12x' '0' '-1' '99999999999' "$$ 70000" "$$ 7007x" ''; do
+        missing="exit status 2 for the words '$words'"
+        # shellcheck disable=SC2086 # they are words
+        "$watcher" pid $words </dev/null >/dev/null 2>&1
+        [ $? -eq 2 ] || return
+    done
+}
 is_cheap() { # how often it looks in 2 s, at least; and its program uses less than 5 % of a core
     local before used looked time
     time=$(date +%s%N) looked=$(waits_of "$window")
@@ -122,6 +131,7 @@ for one in "$@"; do
 done
 if [ -z "${DRAW:-}" ]; then
     play 'watch: a plain screen each second on a dumb terminal, and no call where none can be read' can_be_dumb "$1"
+    play 'watch: a PID or PORT that is no number is refused' refuses
     play 'watch: clients are named in the order in which they came, also those that came together' names_in_order "$1"
     play 'watch: ten looks per second for less than 5 % of a core with ten clients and (but for 02) with a thousand, and Ctrl-C leaves nothing' stays_cheap "$1"
 fi

@@ -5,6 +5,7 @@
 #include <ncurses.h>
 #include <unistd.h>
 
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -191,11 +192,19 @@ int port_of_process(pid_t pid) {
     throw std::runtime_error(text("process ", pid, " listens on no TCP port of this network namespace"));
 }
 
+/// A whole word that is a number from 1 to `most`. Throws std::logic_error when it is none.
+int number(const std::string& word, int most) {
+    std::size_t length = 0;
+    const int value = std::stoi(word, &length);
+    if (length != word.size() || value < 1 || value > most) throw std::out_of_range(word);
+    return value;
+}
+
 void watch_other(const std::vector<std::string>& pid_and_port) {
-    const pid_t pid = std::stoi(pid_and_port.at(0));
+    const pid_t pid = number(pid_and_port.at(0), INT_MAX);
     std::string name;
     std::getline(std::ifstream(text("/proc/", pid, "/comm")), name);
-    watch(pid, pid_and_port.size() > 1 ? std::stoi(pid_and_port[1]) : port_of_process(pid), name);
+    watch(pid, pid_and_port.size() > 1 ? number(pid_and_port[1], 65535) : port_of_process(pid), name);
 }
 
 } // namespace
@@ -207,7 +216,7 @@ int main(int argc, char* argv[]) {
         what == "start" ? watch_own(words) : watch_other(words);
         return 0;
     } catch (const std::logic_error&) { // a word is missing, or is no number
-        std::cerr << "PID and PORT are numbers: make watch PID=4711 PORT=7007\n";
+        std::cerr << "PID is a number, and PORT is one up to 65535: make watch PID=4711 PORT=7007\n";
         return 2;
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
