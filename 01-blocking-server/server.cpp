@@ -38,7 +38,7 @@ Fd accept_client(int listener) {
 bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     std::array<char, 64 * 1024> buffer; // not initialised: read fills as much of it as is used
     const ssize_t count = read(client, buffer.data(), buffer.size());
-    if (count == 0) return narrate_left(client, "it closed");
+    if (count == 0) return narrate_left(client, "end of file");
     if (count < 0) return errno == EINTR || narrate_left(client, std::strerror(errno));
 
     std::this_thread::sleep_for(think_time);

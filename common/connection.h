@@ -44,7 +44,7 @@ class Connection {
         std::array<char, 64 * 1024> buffer; // not initialised: read fills as much of it as is used
         const ssize_t count = read(fd(), buffer.data(), buffer.size());
         had_input_ = count > 0;
-        if (count == 0) return narrate_left(fd(), "it closed");
+        if (count == 0) return narrate_left(fd(), "end of file");
         if (count < 0) return is_temporary(errno) || narrate_left(fd(), std::strerror(errno));
 
         std::this_thread::sleep_for(think_time);

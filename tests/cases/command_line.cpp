@@ -201,7 +201,7 @@ void silent_and_verbose(Subject& subject) {
         who = to_string(client.address());
     }
     const Process& process = subject.server().process();
-    for (const std::string& word : {who + " connected", std::string("echoed 6"), std::string("left: it closed")}) {
+    for (const std::string& word : {who + " connected", std::string("echoed 6"), std::string("left: end of file")}) {
         expect(eventually([&] { return process.standard_error().find(word) != std::string::npos; }, subject.patience()),
                "came and went, with --verbose", "'" + word + "' on standard error",
                "'" + process.standard_error() + "'");

@@ -171,5 +171,5 @@ TEST_CASE("Connection: narrates what it does") {
     CHECK(child.out == "1hello10");
     CHECK(child.err.starts_with(fd + ": echoed 5 of 5 bytes\n" + fd + ": echoed "));
     CHECK_THAT(child.err, ContainsSubstring(" of 65536 bytes\n" + fd + ": room for "));
-    CHECK(child.err.ends_with(" more bytes, 0 still unsent\n" + fd + ": left: it closed\n"));
+    CHECK(child.err.ends_with(" more bytes, 0 still unsent\n" + fd + ": left: end of file\n"));
 }
