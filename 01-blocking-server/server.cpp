@@ -25,7 +25,7 @@ namespace {
 /// Waits for the next client. No descriptor when there is none to be had now.
 Fd accept_client(int listener) {
     Address address;
-    Fd client(accept4(listener, address.raw(), &address.size, SOCK_CLOEXEC));
+    Fd client(accept4(listener, &address.any, &address.size, SOCK_CLOEXEC));
     if (client) {
         narrate("fd ", client.get(), ": ", address, " connected");
     } else if (handle_failed_accept(errno)) {

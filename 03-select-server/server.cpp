@@ -42,7 +42,7 @@ struct Server {
 /// Takes the next client from the queue. False when there is none to be had now.
 bool Server::accept_client() {
     Address address;
-    Fd accepted(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC));
+    Fd accepted(accept4(listener.get(), &address.any, &address.size, SOCK_CLOEXEC));
     if (!accepted) {
         paused = handle_failed_accept(errno);
         return false;

@@ -97,7 +97,7 @@ void Server::take(Client& client) {
 /// Takes the next client from the queue. False when there is none to be had now.
 bool Server::accept_client() {
     Address address;
-    Fd accepted(accept4(listener.get(), address.raw(), &address.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    Fd accepted(accept4(listener.get(), &address.any, &address.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!accepted) {
         paused = handle_failed_accept(errno);
         if (paused) watch(EPOLL_CTL_MOD, listener.get(), 0, nullptr);

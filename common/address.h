@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -13,12 +14,11 @@
 
 /// An IPv4 or IPv6 address with its port, in the form that bind(2) takes and accept(2) fills in.
 struct Address {
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-
-    /// The same bytes under the type that the system calls ask for.
-    [[nodiscard]] sockaddr* raw() { return reinterpret_cast<sockaddr*>(&storage); }
-    [[nodiscard]] const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
+    union {
+        sockaddr_in6 ipv6{}; // the largest
+        sockaddr any;        // the same bytes under the type that the system calls ask for
+    };
+    socklen_t size = sizeof ipv6;
 };
 
 /// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0"): getaddrinfo(3). Nothing if it is a name.
@@ -33,7 +33,7 @@ inline std::optional<Address> parse_address(const std::string& host, int port) {
     addrinfo* found = nullptr;
     if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return std::nullopt;
     Address address;
-    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    std::memcpy(&address.ipv6, found->ai_addr, found->ai_addrlen);
     address.size = found->ai_addrlen;
     freeaddrinfo(found);
     return address;
@@ -43,9 +43,9 @@ inline std::optional<Address> parse_address(const std::string& host, int port) {
 inline std::ostream& operator<<(std::ostream& out, const Address& address) {
     std::array<char, NI_MAXHOST> host{};
     std::array<char, NI_MAXSERV> port{};
-    getnameinfo(address.raw(), address.size, host.data(), host.size(), port.data(), port.size(),
+    getnameinfo(&address.any, address.size, host.data(), host.size(), port.data(), port.size(),
                 NI_NUMERICHOST | NI_NUMERICSERV);
-    const bool ipv6 = address.storage.ss_family == AF_INET6;
+    const bool ipv6 = address.any.sa_family == AF_INET6;
     return out << (ipv6 ? "[" : "") << host.data() << (ipv6 ? "]:" : ":") << port.data();
 }
 

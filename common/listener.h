@@ -25,7 +25,7 @@ inline void set_option(int socket, int level, int option, int value, const char*
 inline Fd open_listener(const Options& options, int flags = 0) {
     const Address& address = options.address;
     const std::string where = to_string(address);
-    Fd listener(check(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), "socket", where));
+    Fd listener(check(socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), "socket", where));
     const int fd = listener.get();
 
     // Without SO_REUSEADDR a restart fails for a minute: the port counts as taken while a connection of the last run
@@ -44,9 +44,9 @@ inline Fd open_listener(const Options& options, int flags = 0) {
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6, "TCP_KEEPCNT");
 
     // `::` means all addresses, IPv4 too, whatever net.ipv6.bindv6only says.
-    if (address.storage.ss_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
+    if (address.any.sa_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
 
-    check(bind(fd, address.raw(), address.size), "bind", where);
+    check(bind(fd, &address.any, address.size), "bind", where);
     check(listen(fd, options.backlog), "listen", where);
     return listener;
 }
@@ -55,7 +55,7 @@ inline Fd open_listener(const Options& options, int flags = 0) {
 /// From this line on a signal stops the server in good order, so call it last. Throws std::system_error.
 inline void announce(int listener) {
     Address address;
-    check(getsockname(listener, address.raw(), &address.size), "getsockname");
+    check(getsockname(listener, &address.any, &address.size), "getsockname");
     print("listening on " + to_string(address) + "\n");
     unanswered = 1; // clients may come from now on: until we count them, it is the one that we are busy with
 }

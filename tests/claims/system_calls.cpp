@@ -73,7 +73,7 @@ bool plain_bind_fails() {
     client.finish_sending();
     listener.reset();
     wait_until("that the connection is in TIME_WAIT", [&] { return server_end(client).state == TcpState::time_wait; });
-    return bind(tcp_socket().get(), address.raw(), address.size) < 0 && errno == EADDRINUSE;
+    return bind(tcp_socket().get(), &address.any, address.size) < 0 && errno == EADDRINUSE;
 }
 
 CLAIM(S2, "`bind` fails if the address is taken; SO_REUSEADDR allows a restart beside old connections") {
@@ -85,7 +85,7 @@ CLAIM(S2, "`bind` fails if the address is taken; SO_REUSEADDR allows a restart b
 /// Begins to connect and does not wait: the socket.
 Fd begin_to_connect(const Endpoint& server) {
     Fd socket = tcp_socket(SOCK_NONBLOCK);
-    if (connect(socket.get(), server.address.raw(), server.address.size) < 0 && errno != EINPROGRESS) {
+    if (connect(socket.get(), &server.address.any, server.address.size) < 0 && errno != EINPROGRESS) {
         check(-1, "connect");
     }
     return socket;

@@ -64,19 +64,19 @@ void bind_to_address_without_a_past(int socket) {
 } // namespace
 
 Client::Client(const Endpoint& server, int receive_buffer, int segment)
-    : socket_(check(socket(server.address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
+    : socket_(check(socket(server.address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
       server_(server.address), patience_(server.patience) {
     if (receive_buffer > 0) setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (segment > 0) {
         setsockopt(fd(), IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
-        if (server.address.storage.ss_family == AF_INET) bind_to_address_without_a_past(fd());
+        if (server.address.any.sa_family == AF_INET) bind_to_address_without_a_past(fd());
     }
     if (server.ports != 0) {
         constexpr int ip_local_port_range = 51; // not in every system's headers
         check(setsockopt(fd(), IPPROTO_IP, ip_local_port_range, &server.ports, sizeof server.ports),
               "setsockopt IP_LOCAL_PORT_RANGE");
     }
-    if (connect(fd(), server.address.raw(), server.address.size) < 0 && errno != EINPROGRESS) {
+    if (connect(fd(), &server.address.any, server.address.size) < 0 && errno != EINPROGRESS) {
         throw Failed{"connected", "a connection", std::strerror(errno)};
     }
     if (patience_ > milliseconds(0)) wait_for_connection(server);

@@ -15,7 +15,7 @@
 /// The address that `socket` is bound to, with the real port where 0 was asked for. Throws std::system_error.
 inline Address local_address(int socket) {
     Address address;
-    check(getsockname(socket, address.raw(), &address.size), "getsockname");
+    check(getsockname(socket, &address.any, &address.size), "getsockname");
     return address;
 }
 

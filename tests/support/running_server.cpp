@@ -24,7 +24,7 @@ std::vector<std::string> command(std::vector<std::string> words, const std::stri
 bool is_free(std::uint16_t port) {
     const Address address = parse_address("127.0.0.1", port).value();
     const Fd probe(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-    return bind(probe.get(), address.raw(), address.size) == 0;
+    return bind(probe.get(), &address.any, address.size) == 0;
 }
 
 /// Where the server listens instead, and what that points to. Empty when it listens nowhere.

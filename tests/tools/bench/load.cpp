@@ -76,14 +76,14 @@ void Load::open(Flow& flow) {
     flow = Flow{};
     // Places far from each other: multiples of the golden section of the period.
     flow.place = opened_ * 162011 % period;
-    flow.socket = Fd(check(socket(server_.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    flow.socket = Fd(check(socket(server_.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     const int fd = flow.socket.get();
     const int on = 1;
     check(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt TCP_NODELAY");
-    if (options_.churn && server_.storage.ss_family == AF_INET) bind_to_one_of_several(fd, opened_);
+    if (options_.churn && server_.any.sa_family == AF_INET) bind_to_one_of_several(fd, opened_);
     if (!options_.churn) close_with_reset(fd);
     ++opened_;
-    if (connect(fd, server_.raw(), server_.size) < 0) {
+    if (connect(fd, &server_.any, server_.size) < 0) {
         throw Failed{text("connected ", name(flow)), "a connection", std::strerror(errno)};
     }
     check(set_nonblocking(fd), "fcntl O_NONBLOCK");
