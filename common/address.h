@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cstring>
 #include <optional>
 #include <sstream>
@@ -23,13 +22,12 @@ struct Address {
 
 /// Reads an IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0"): getaddrinfo(3). Nothing if it is a name.
 inline std::optional<Address> parse_address(const std::string& host, int port) {
-    // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers.
     if (host == "*") return std::nullopt; // for getaddrinfo it means no host at all
+    // For IPv4, getaddrinfo would also accept "1.2.3", and "0" as all addresses. inet_pton(3) wants four numbers.
     in_addr ipv4{};
     addrinfo hints{};
     hints.ai_family = inet_pton(AF_INET, host.c_str(), &ipv4) == 1 ? AF_INET : AF_INET6;
     hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-    hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return std::nullopt;
     Address address;
@@ -41,12 +39,10 @@ inline std::optional<Address> parse_address(const std::string& host, int port) {
 
 /// "127.0.0.1:7007", and for IPv6 "[::1]:7007": getnameinfo(3).
 inline std::ostream& operator<<(std::ostream& out, const Address& address) {
-    std::array<char, NI_MAXHOST> host{};
-    std::array<char, NI_MAXSERV> port{};
-    getnameinfo(&address.any, address.size, host.data(), host.size(), port.data(), port.size(),
-                NI_NUMERICHOST | NI_NUMERICSERV);
+    char host[NI_MAXHOST]{}, port[NI_MAXSERV]{};
+    getnameinfo(&address.any, address.size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     const bool ipv6 = address.any.sa_family == AF_INET6;
-    return out << (ipv6 ? "[" : "") << host.data() << (ipv6 ? "]:" : ":") << port.data();
+    return out << (ipv6 ? "[" : "") << host << (ipv6 ? "]:" : ":") << port;
 }
 
 /// The same as a string.
