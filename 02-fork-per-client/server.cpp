@@ -115,7 +115,7 @@ int main(int argc, char* argv[]) {
         stop_on_signals(listener.get());
         struct sigaction action {};
         action.sa_handler = [](int) {}; // all it does is that accept returns (EINTR) when a child has exited
-        check(sigaction(SIGCHLD, &action, nullptr), "sigaction", "SIGCHLD");
+        check(sigaction(SIGCHLD, &action, nullptr), "sigaction SIGCHLD");
         announce(listener.get());
 
         const pid_t parent = getpid();

@@ -8,7 +8,7 @@
 
 #include <cstring>
 #include <optional>
-#include <sstream>
+#include <ostream>
 #include <string>
 
 /// An IPv4 or IPv6 address with its port, in the form that bind(2) takes and accept(2) fills in.
@@ -43,9 +43,4 @@ inline std::ostream& operator<<(std::ostream& out, const Address& address) {
     getnameinfo(&address.any, address.size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     const bool ipv6 = address.any.sa_family == AF_INET6;
     return out << (ipv6 ? "[" : "") << host << (ipv6 ? "]:" : ":") << port;
-}
-
-/// The same as a string.
-inline std::string to_string(const Address& address) {
-    return (std::ostringstream() << address).str();
 }

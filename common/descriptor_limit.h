@@ -12,7 +12,7 @@
 /// RLIM_INFINITY asks for as many as the system lets us have. Throws std::system_error.
 inline void limit_descriptors(rlim_t wanted) {
     rlimit limit{};
-    check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit", "RLIMIT_NOFILE");
+    check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit RLIMIT_NOFILE");
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
-    check(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit", "RLIMIT_NOFILE");
+    check(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit RLIMIT_NOFILE");
 }

@@ -41,6 +41,6 @@ class Fd {
 inline void fill_standard_descriptors() {
     for (int fd = 0; fd <= 2; ++fd) {
         // open(2) takes the lowest free number, and those below are taken.
-        if (fcntl(fd, F_GETFD) < 0) check(open("/dev/null", O_RDWR), "open", "/dev/null");
+        if (fcntl(fd, F_GETFD) < 0) check(open("/dev/null", O_RDWR), "open /dev/null");
     }
 }

@@ -5,8 +5,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <string>
-
 #include "common/address.h"
 #include "common/check.h"
 #include "common/fd.h"
@@ -16,7 +14,7 @@
 
 /// setsockopt(2) with an int. Throws std::system_error that names the option.
 inline void set_option(int socket, int level, int option, int value, const char* name) {
-    check(setsockopt(socket, level, option, &value, sizeof value), "setsockopt", name);
+    check(setsockopt(socket, level, option, &value, sizeof value), "setsockopt ", name);
 }
 
 /// socket(2), setsockopt(2), bind(2), listen(2): a socket for which the kernel queues clients, on the address, port and
@@ -24,8 +22,7 @@ inline void set_option(int socket, int level, int option, int value, const char*
 /// inherit the options that begin with TCP_ and SO_. Throws std::system_error that names the call and the address.
 inline Fd open_listener(const Options& options, int flags = 0) {
     const Address& address = options.address;
-    const std::string where = to_string(address);
-    Fd listener(check(socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), "socket", where));
+    Fd listener(check(socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), "socket ", address));
     const int fd = listener.get();
 
     // Without SO_REUSEADDR a restart fails for a minute: the port counts as taken while a connection of the last run
@@ -46,8 +43,8 @@ inline Fd open_listener(const Options& options, int flags = 0) {
     // `::` means all addresses, IPv4 too, whatever net.ipv6.bindv6only says.
     if (address.any.sa_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
 
-    check(bind(fd, &address.any, address.size), "bind", where);
-    check(listen(fd, options.backlog), "listen", where);
+    check(bind(fd, &address.any, address.size), "bind ", address);
+    check(listen(fd, options.backlog), "listen ", address);
     return listener;
 }
 
@@ -56,6 +53,6 @@ inline Fd open_listener(const Options& options, int flags = 0) {
 inline void announce(int listener) {
     Address address;
     check(getsockname(listener, &address.any, &address.size), "getsockname");
-    print("listening on " + to_string(address) + "\n");
+    print("listening on ", address, '\n');
     unanswered = 1; // clients may come from now on: until we count them, it is the one that we are busy with
 }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <sstream>
-#include <string>
 
 #include "common/check.h"
 #include "common/write_all.h"
@@ -12,9 +11,12 @@
 /// Whether to narrate: --verbose. Set once, before the first client.
 inline bool verbose = false;
 
-/// Prints `text` on standard output. Throws std::system_error when it cannot be written.
-inline void print(const std::string& text) {
-    check(write_all(STDOUT_FILENO, text) ? 0 : -1, "write", "standard output");
+/// Prints `parts`, one after the other, on standard output. Throws std::system_error when they cannot be written.
+template <typename... Parts>
+void print(const Parts&... parts) {
+    std::ostringstream text;
+    (text << ... << parts);
+    check(text && write_all(STDOUT_FILENO, text.view()) ? 0 : -1, "write standard output");
 }
 
 /// Says `parts`, one after the other, as one line on standard error, in one write(2), so that the lines of several

@@ -69,12 +69,12 @@ inline void stop_on_signals(int listener) {
     action.sa_flags = SA_RESTART;
     for (const int number : {SIGINT, SIGTERM, SIGALRM}) {
         action.sa_handler = number == SIGALRM ? end_now : request_stop;
-        check(sigaction(number, &action, nullptr), "sigaction", strsignal(number));
+        check(sigaction(number, &action, nullptr), "sigaction ", strsignal(number));
     }
     // The program that started us may have blocked them, or SIGCHLD, and a mask is inherited.
     sigset_t none;
     sigemptyset(&none);
-    check(sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask", "SIG_SETMASK");
+    check(sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask SIG_SETMASK");
 }
 
 /// Whether the client's kernel has still to acknowledge some of what was written to `client`, and may yet do so.

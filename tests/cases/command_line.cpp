@@ -198,7 +198,7 @@ void silent_and_verbose(Subject& subject) {
     std::string who;
     {
         Client client = subject.served_client();
-        who = to_string(client.address());
+        who = text(client.address());
     }
     const Process& process = subject.server().process();
     for (const std::string& word : {who + " connected", std::string("echoed 6"), std::string("left: end of file")}) {

@@ -21,7 +21,7 @@
 #include "tests/support/failed.h"
 
 std::uint16_t port_of(const Address& address) {
-    const std::string name = to_string(address);
+    const std::string name = text(address);
     return static_cast<std::uint16_t>(std::stoi(name.substr(name.rfind(':') + 1)));
 }
 
@@ -54,7 +54,7 @@ void ask_for_sockets(int netlink, std::uint32_t states, std::optional<std::uint1
     message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     message.request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
     message.request.idiag_states = states;
-    check(static_cast<int>(send(netlink, &message, message.header.nlmsg_len, 0)), "send", "to sock_diag");
+    check(static_cast<int>(send(netlink, &message, message.header.nlmsg_len, 0)), "send to sock_diag");
 }
 
 /// An address as IPv6 has it; one of IPv4 as ::ffff:a.b.c.d, because it may be at the other end of such a socket.
@@ -90,18 +90,18 @@ TcpSocket read_socket(nlmsghdr* header) {
 
 /// The sockets in these states that have this port at one of their ends, or all. There may be thousands of others.
 std::vector<TcpSocket> read_sockets(std::uint32_t states, std::optional<std::uint16_t> port) {
-    const Fd netlink(check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "socket", "for sock_diag"));
+    const Fd netlink(check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "socket for sock_diag"));
     alignas(nlmsghdr) std::array<char, 1 << 15> buffer; // not initialised: recv fills as much of it as is used
     std::vector<TcpSocket> sockets;
     ask_for_sockets(netlink.get(), states, port);
     for (bool done = false; !done;) {
-        long left = check(static_cast<int>(recv(netlink.get(), buffer.data(), buffer.size(), 0)), "recv", "sock_diag");
+        long left = check(static_cast<int>(recv(netlink.get(), buffer.data(), buffer.size(), 0)), "recv sock_diag");
         auto* header = reinterpret_cast<nlmsghdr*>(buffer.data());
         for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
             done = header->nlmsg_type == NLMSG_DONE;
             if (header->nlmsg_type == NLMSG_ERROR) {
                 errno = -static_cast<nlmsgerr*>(NLMSG_DATA(header))->error;
-                check(-1, "sock_diag", "the kernel's list of TCP sockets");
+                check(-1, "sock_diag the kernel's list of TCP sockets");
             }
             if (!done) sockets.push_back(read_socket(header));
         }

@@ -11,7 +11,7 @@ class TemporaryFolder {
   public:
     explicit TemporaryFolder(const std::string& name) {
         std::string path = std::filesystem::temp_directory_path() / (name + "-XXXXXX");
-        if (mkdtemp(path.data()) == nullptr) check(-1, "mkdtemp", path);
+        if (mkdtemp(path.data()) == nullptr) check(-1, "mkdtemp ", path);
         path_ = path;
     }
     ~TemporaryFolder() {

@@ -1,13 +1,14 @@
 #include "common/address.h"
 
 #include "tests/catch.h"
+#include "tests/support/failed.h"
 
 namespace {
 
 /// What `parse_address` makes of the text, as text again.
 std::string parsed(const std::string& host, int port) {
     const std::optional<Address> address = parse_address(host, port);
-    return address ? to_string(*address) : "refused";
+    return address ? text(*address) : "refused";
 }
 
 } // namespace

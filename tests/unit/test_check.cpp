@@ -9,7 +9,7 @@ TEST_CASE("check: throws what failed, on what, and why, although building the te
     // In this program operator new does that each time; a text of the second's length needs it.
     CHECK_THROWS_AS(check(close(-1), "close"), std::system_error);
     CHECK_THROWS_WITH(check(close(-1), "close"), "close: Bad file descriptor");
-    CHECK_THROWS_WITH(check(close(-1), "setsockopt", "[fe80::1234:5678%eth0]:7007"),
+    CHECK_THROWS_WITH(check(close(-1), "setsockopt ", "[fe80::1234:5678%eth0]:7007"),
                       "setsockopt [fe80::1234:5678%eth0]:7007: Bad file descriptor");
 }
 

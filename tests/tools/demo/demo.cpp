@@ -109,7 +109,7 @@ Row measure(const std::string& program, std::size_t crowd) {
     Row row{chapter_of(program), {}, "", {}};
     std::cout << std::left << std::setw(22) << row.server << std::flush;
     try {
-        check(access(program.c_str(), X_OK), "access", program);
+        check(access(program.c_str(), X_OK), "access ", program);
         row.scene = play(program, crowd, [](const std::string& act) { std::cout << act << " ... " << std::flush; });
         row.remarks = row.scene->troubles;
         explain(row);

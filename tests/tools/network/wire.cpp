@@ -59,11 +59,11 @@ Fd open_interface(const char* name) {
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(ETH_P_ALL);
     address.sll_ifindex = static_cast<int>(if_nametoindex(name));
-    check(bind(interface.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind", name);
+    check(bind(interface.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind ", name);
     packet_mreq all{};
     all.mr_ifindex = address.sll_ifindex;
     all.mr_type = PACKET_MR_PROMISC;
-    check(setsockopt(interface.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all), "setsockopt", name);
+    check(setsockopt(interface.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all), "setsockopt ", name);
     return interface;
 }
 
@@ -74,7 +74,7 @@ void make_plain(const char* name) {
         ifreq request{};
         std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
         request.ifr_data = reinterpret_cast<char*>(&off);
-        check(ioctl(any.get(), SIOCETHTOOL, &request), "ioctl SIOCETHTOOL", name);
+        check(ioctl(any.get(), SIOCETHTOOL, &request), "ioctl SIOCETHTOOL ", name);
     }
 }
 

@@ -72,8 +72,8 @@ std::vector<std::string> command(Place& place, std::initializer_list<std::string
 }
 
 Fd named_pipe(const fs::path& path) {
-    check(mkfifo(path.c_str(), 0600), "mkfifo", path.string());
-    return Fd(check(open(path.c_str(), O_RDWR | O_CLOEXEC), "open", path.string()));
+    check(mkfifo(path.c_str(), 0600), "mkfifo ", path.string());
+    return Fd(check(open(path.c_str(), O_RDWR | O_CLOEXEC), "open ", path.string()));
 }
 
 } // namespace

@@ -147,7 +147,7 @@ Items commands(const Snapshot& now) {
 } // namespace
 
 Lines lay_out(const Snapshot& now, const std::string& title, const Items& own, std::size_t width, std::size_t height) {
-    const std::string where = now.listener.state == 0 ? text("port ", now.port) : to_string(address_of(now.listener));
+    const std::string where = now.listener.state == 0 ? text("port ", now.port) : text(address_of(now.listener));
     const std::string keys = height == 0 ? "" : "   c h n x  ? help  q quit"; // a terminal that has keys
     const std::string asked = now.epoll < 0 ? "select's sets" : text("epoll ", now.epoll);
     const Items waits = who_waits(now);
