@@ -49,9 +49,7 @@ inline void read_number(const std::string& text, const NumberOption& option) {
 /// Prints and exits for --help, and for a wrong option or value.
 inline Options parse_options(int argc, char* argv[], std::vector<NumberOption> numbers = {}) {
     std::string host = "127.0.0.1";
-    int port = 7007;
-    int backlog = SOMAXCONN;
-    int think = 0;
+    int port = 7007, backlog = SOMAXCONN, think = 0;
     numbers.insert(numbers.begin(),
                    {{"port", 0, 65535, &port, "N            the port, 0 for a free one (default 7007)"},
                     {"backlog", 0, 65535, &backlog, "N         how many clients may wait to be accepted"},
@@ -81,7 +79,7 @@ inline Options parse_options(int argc, char* argv[], std::vector<NumberOption> n
         if (name == "--host") host = optarg;
         if (name == "--verbose") verbose = true;
         if (name == "--help") {
-            print(help + "\nSIGINT (Ctrl-C) or SIGTERM stops it: what was read is answered, for 5 seconds at most.\n");
+            print(help, "\nSIGINT (Ctrl-C) or SIGTERM stops it: what was read is answered, for 5 seconds at most.\n");
             std::exit(0);
         }
         if (index > 2) read_number(optarg, numbers[static_cast<std::size_t>(index) - 3]);
