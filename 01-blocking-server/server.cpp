@@ -51,8 +51,7 @@ bool echo_buffer(int client, std::chrono::milliseconds think_time) {
 /// Serves one client until it is done. Meanwhile nobody else is served.
 void serve(int client, std::chrono::milliseconds think_time) {
     wake_on_stop(client);
-    while (echo_buffer(client, think_time) && !stopping) {
-    }
+    while (echo_buffer(client, think_time) && !stopping) continue;
     if (stopping) wait_until_acknowledged(client);
 }
 

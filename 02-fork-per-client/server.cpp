@@ -63,8 +63,7 @@ bool echo_buffer(int client, std::chrono::milliseconds think_time) {
     if (getppid() != parent) _exit(0);
     std::signal(SIGALRM, SIG_IGN); // the parent's 5 seconds are the child's, too
     narrate("fd ", client, ": served by process ", getpid());
-    while (echo_buffer(client, think_time) && !stopping) {
-    }
+    while (echo_buffer(client, think_time) && !stopping) continue;
     if (stopping) wait_until_acknowledged(client);
     _exit(0);
 }

@@ -49,6 +49,10 @@ bool Server::accept_client() {
     }
     const int fd = accepted.get();
     narrate("fd ", fd, ": ", address, " connected");
+    if (fd >= FD_SETSIZE) { // somebody has raised our limit since, prlimit(1)
+        narrate_left(fd, "select cannot hold it");
+        return true;
+    }
     try {
         clients.emplace(fd, std::move(accepted));
     } catch (const std::bad_alloc&) {

@@ -48,6 +48,10 @@ bool Server::accept_client() {
     }
     const int fd = accepted.get();
     narrate("fd ", fd, ": ", address, " connected");
+    if (fd >= FD_SETSIZE) { // somebody has raised our limit since, prlimit(1)
+        narrate_left(fd, "select cannot hold it");
+        return true;
+    }
     if (set_nonblocking(fd) < 0) {
         narrate_left(fd, std::strerror(errno));
         return true;

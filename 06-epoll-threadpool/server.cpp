@@ -220,7 +220,7 @@ int main(int argc, char* argv[]) {
         Server server{open_listener(options, SOCK_NONBLOCK), options.think,                       // T1 to T4
                       Fd(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"))};                  // T5
         check(server.watch(EPOLL_CTL_ADD, server.listener.get(), EPOLLIN, nullptr), "epoll_ctl"); // T6
-        // No thread interrupts another one, sched(7), and each finds more to do in its turn: 10 to 20 percent less CPU.
+        // No thread that wakes up interrupts another, sched(7), so each finds more to do: 10 to 20 percent less CPU.
         const sched_param no_priority{}; // the workers inherit it; a policy that was chosen with chrt(1) stays
         if (sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &no_priority);
         stop_on_signals(server.listener.get());

@@ -21,11 +21,10 @@ inline bool handle_failed_accept(int error) {
                               EHOSTUNREACH, ENONET, EOPNOTSUPP, ETIMEDOUT}) {
         if (error == passing) return false;
     }
-    for (const int lasting : {EINVAL, EBADF, ENOTSOCK, ENOSYS}) {
-        if (error != lasting) continue;
-        complain("the listening socket is lost: ", std::strerror(error));
+    if (error == EINVAL || error == EBADF || error == ENOTSOCK || error == ENOSYS) {
         stop_status = 1;
-        request_stop(0);
+        request_stop(0); // before we complain, which may block: the 5 seconds begin now
+        complain("the listening socket is lost: ", std::strerror(error));
         return false;
     }
     narrate("accept: ", std::strerror(error), ": no new clients for up to ", accept_pause.count(), " ms");

@@ -19,7 +19,7 @@ inline void set_option(int socket, int level, int option, int value, const char*
 
 /// socket(2), setsockopt(2), bind(2), listen(2): a socket for which the kernel queues clients, on the address, port and
 /// backlog of `options`. It is closed on exec; `flags` may add SOCK_NONBLOCK (from chapter 04 on). Accepted sockets
-/// inherit the options that begin with TCP_ and SO_. Throws std::system_error that names the call and the address.
+/// inherit these options. Throws std::system_error that names the call and the address.
 inline Fd open_listener(const Options& options, int flags = 0) {
     const Address& address = options.address;
     Fd listener(check(socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), "socket ", address));
@@ -32,6 +32,10 @@ inline Fd open_listener(const Options& options, int flags = 0) {
     // Without TCP_NODELAY the kernel may delay a small answer until the client has acknowledged the one before it,
     // 40 ms later.
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+
+    // Without SO_OOBINLINE the kernel takes an urgent byte (MSG_OOB) out of the stream, and may report a client that
+    // has sent nothing else: read would block.
+    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
 
     // A client that vanishes without a FIN (a pulled cable) would be kept forever. After 60 s of silence the kernel
     // asks every 10 s whether it is still there, and gives up after 6 questions.

@@ -1,5 +1,5 @@
 // Stopping, so that no signal is missed and no answer is lost. Introduced by chapter 01. A first reading can skip this
-// file: all it has to know is that after SIGINT or SIGTERM `stopping` is true and no call waits for a client.
+// file: all it has to know is that after SIGINT or SIGTERM `stopping` is true, and neither accept nor read waits.
 // 01-blocking-server/stopping.md tells why it is as it is.
 #pragma once
 
@@ -29,9 +29,9 @@ inline std::atomic<int> unanswered = 0;    // at least this many clients have no
 
 /// Names the descriptor that the program may be waiting on from now on. A stop shuts down its reading side, or has
 /// already done so when this returns, shutdown(2): accept(2), blocked or later, then fails with EINVAL, read(2) returns
-/// what has arrived and then 0, and select and epoll report the descriptor as ready. So no stop is missed, however
-/// narrow the gap between looking at `stopping` and waiting. The descriptor may be closed while it is named here, as
-/// long as nothing is opened before another one is named.
+/// what has arrived, if anything, and otherwise 0, and select and epoll report the descriptor as ready. So no stop is
+/// missed, however narrow the gap between looking at `stopping` and waiting. The descriptor may be closed while it is
+/// named here, as long as nothing is opened before another one is named.
 inline void wake_on_stop(int fd) {
     // First the name, then the look at the flag; the handler does it the other way round. So at least one of the two
     // sees what the other did, wherever the signal arrives.
@@ -51,7 +51,7 @@ inline void request_stop(int) {
 
 /// The handler of SIGALRM: the 5 seconds are over. Says who has lost something, unless that would block.
 inline void end_now(int) {
-    if (!stopping) return;        // somebody else has set this alarm
+    if (!stopping) return;        // not ours: sent with kill(1)
     const int count = unanswered; // once, because another thread may change it
     char line[100] = "stopped after 5 s: at least ";
     char* end = std::to_chars(line + std::strlen(line), line + sizeof line, count).ptr;
@@ -71,7 +71,9 @@ inline void stop_on_signals(int listener) {
         action.sa_handler = number == SIGALRM ? end_now : request_stop;
         check(sigaction(number, &action, nullptr), "sigaction ", strsignal(number));
     }
-    // The program that started us may have blocked them, or SIGCHLD, and a mask is inherited.
+    // The program that started us may have left us an alarm, an ignored SIGQUIT (Ctrl-\), and blocked signals.
+    alarm(0);
+    std::signal(SIGQUIT, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     check(sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask SIG_SETMASK");

@@ -262,6 +262,17 @@ void a_newcomer_when_there_is_room(Subject& subject) {
                    "Python's asyncio; that is no failure, because everyone else is served.)");
 }
 
+/// Its limit was 1024, with few numbers left below, and then somebody raises it.
+void limit_raised(Subject& subject) {
+    const RunningServer& server = subject.start({}, [] {
+        for (int fd = 3; fd < 1018; ++fd) dup2(0, fd);
+    });
+    const rlimit more{4096, 4096};
+    check(prlimit(server.pid(), RLIMIT_NOFILE, &more, nullptr), "prlimit");
+    std::vector<Client> clients = connect_clients(subject.endpoint(), 8);
+    for (int i = 0; i < 10; ++i) clients.front().expect_echo("hello\n"); // the others are accepted meanwhile
+}
+
 /// Ten ports, for as many clients, and no one more can connect. The server sees nothing of it.
 void out_of_ports(Subject& subject) {
     std::uint32_t first = 0;
@@ -453,6 +464,7 @@ std::vector<Case> resource_cases() {
              "FD_SET with a descriptor of 1024 or more writes over memory that is not its own, and says nothing.",
              "Is a descriptor checked before it goes into an fd_set? Are those who wait served when others have left?",
              "select(2): FD_SETSIZE limits the descriptor's value. Check it, or set RLIMIT_NOFILE with setrlimit(2)."}},
+        {"limit raised", "and its limit of descriptors may be raised meanwhile", limit_raised},
         {"room again", "when a client leaves a full server, the one that waits is served immediately", room_again},
         {"a newcomer when there is room", "when a client leaves a full server, the one that waits is served soon",
          a_newcomer_when_there_is_room,

@@ -190,8 +190,7 @@ void two_signals(Subject& subject) {
         const RunningServer& server = subject.start();
         Deaf client(subject.endpoint()); // so that it cannot end between the two
         kill(server.pid(), signal);
-        wait_until("that it takes the first signal",
-                   [&, signal = signal] { return !is_pending(server.pid(), signal); });
+        wait_until("that it takes it", [&, first = signal] { return !is_pending(server.pid(), first); });
         kill(-server.pid(), signal);
         client.expect_all(text("it got ", name, " twice"));
         expect_exit_0(subject.server(), "the client has taken its data");
@@ -227,6 +226,12 @@ void full_standard_error() {
     dup2(ends[1], STDERR_FILENO);
 }
 
+/// Somebody else shuts the listening socket down.
+void lose_listener(const RunningServer& server) {
+    const Fd copy = copy_of(find_descriptor(server.pid(), listening_socket(server.endpoint()).inode));
+    check(shutdown(copy.get(), SHUT_RD), "shutdown");
+}
+
 /// Several servers, at the same time because each takes five seconds.
 void five_seconds_at_most(Subject& subject) {
     struct Scene {
@@ -241,6 +246,8 @@ void five_seconds_at_most(Subject& subject) {
         {"a client did not take its data, and standard error is full", 1, {}, full_standard_error},
         {"the server narrates, and standard error is full", 1, {"--verbose"}, full_standard_error},
     };
+    RunningServer lost(subject.program(), {}, full_standard_error);
+    lose_listener(lost);
     std::list<RunningServer> servers;
     std::vector<std::list<Deaf>> clients;
     for (const Scene& scene : scenes) {
@@ -270,7 +277,7 @@ void five_seconds_at_most(Subject& subject) {
     std::size_t i = 0;
     for (RunningServer& server : servers) {
         // ThreadSanitizer lets no handler run while a thread is in write.
-        if (i == 3 && has_library(server.pid(), "libtsan")) break;
+        if (i == 3 && has_library(server.pid(), "libtsan")) return;
         const std::string did = "the server got SIGTERM: " + scenes[i].what;
         expect_exit_0(server, did, limit, i < 2 && unfinished[i] > 0 ? cut_short(unfinished[i]) : "");
         const auto took = time_since(start);
@@ -278,6 +285,8 @@ void five_seconds_at_most(Subject& subject) {
                text("it ended after ", took.count(), " ms"));
         ++i;
     }
+    const std::string ended = lost.process().how_it_ends(limit);
+    expect(ended == "exit status 1", "it lost its listener, and standard error is full", "exit status 1", ended);
 }
 
 /// For those who do not want to wait for five seconds.
@@ -349,12 +358,6 @@ void without_memory(Subject& subject) {
     kill(server.pid(), SIGTERM);
     client.expect_all(text("it had no more memory, and got SIGTERM with ", others.size(), " clients more"));
     expect_exit_0(subject.server(), "the client has taken its data");
-}
-
-/// Somebody else shuts the listening socket down.
-void lose_listener(const RunningServer& server) {
-    const Fd copy = copy_of(find_descriptor(server.pid(), listening_socket(server.endpoint()).inode));
-    check(shutdown(copy.get(), SHUT_RD), "shutdown");
 }
 
 void lost_listener(Subject& subject) {

@@ -9,7 +9,6 @@
 #include <iterator>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include "common/descriptor_limit.h"
 #include "tests/faults/trial.h"

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "tests/support/idle.h"
 #include "tests/support/sockets.h"

@@ -11,27 +11,17 @@
 #include "tests/support/failed.h"
 
 Talker::Talker(const Endpoint& server, Role role)
-    : role_(std::move(role)), client_(server, role_.receive_buffer, role_.segment) {
-    if (role_.urgent < role_.data.size()) without_urgent_ = std::string(role_.data).erase(role_.urgent, 1);
-}
-
-std::string_view Talker::expected() const {
-    return role_.urgent < role_.data.size() ? std::string_view(without_urgent_) : role_.data;
-}
+    : role_(std::move(role)), client_(server, role_.receive_buffer, role_.segment) {}
 
 bool Talker::may_send() const {
     if (sent_ == role_.data.size() || Clock::now() < next_send_) return false;
-    const std::size_t back = got_ + (sent_ > role_.urgent ? 1 : 0); // the urgent byte does not come back
-    return sent_ < role_.ahead || sent_ - role_.ahead < back;
-}
-
-bool Talker::reads() const {
-    return !role_.reads_late || sent_ == role_.data.size();
+    return sent_ < role_.ahead || sent_ - role_.ahead < got_;
 }
 
 pollfd Talker::waits_for() const {
     if (done_) return {-1, 0, 0};
-    const int events = (may_send() ? POLLOUT : 0) | (reads() ? POLLIN : 0);
+    const bool reads = !role_.reads_late || sent_ == role_.data.size();
+    const int events = (may_send() ? POLLOUT : 0) | (reads ? POLLIN : 0);
     return {client_.fd(), static_cast<short>(events), 0};
 }
 
@@ -73,7 +63,7 @@ bool Talker::receive_on() {
     if (count < 0) {
         finish(goes_early() && got_ >= role_.leaves_after, std::strerror(errno));
     } else if (count == 0) {
-        finish(finished_sending_ && got_ == expected().size(), "the end");
+        finish(finished_sending_ && got_ == role_.data.size(), "the end");
     } else {
         take(std::string_view(piece.data(), static_cast<std::size_t>(count)));
     }
@@ -81,7 +71,7 @@ bool Talker::receive_on() {
 }
 
 void Talker::take(std::string_view got) {
-    const std::string_view next = expected().substr(got_, got.size());
+    const std::string_view next = role_.data.substr(got_, got.size());
     if (next != got) {
         wrong_ = text("from byte ", got_, " on: ", difference(next, got), " (", role_.name, ")");
         return finish(false, "a wrong byte");
@@ -91,7 +81,7 @@ void Talker::take(std::string_view got) {
 }
 
 void Talker::leave_if_it_is_time() {
-    const bool has_all = got_ == expected().size() && sent_ == role_.data.size();
+    const bool has_all = got_ == role_.data.size() && sent_ == role_.data.size();
     if (has_all && (role_.end == Role::End::closes || role_.end == Role::End::stays)) {
         finish(true, "got all");
     } else if (goes_early() && got_ >= role_.leaves_after && sent_ > 0) {
@@ -100,7 +90,7 @@ void Talker::leave_if_it_is_time() {
 }
 
 bool Talker::nothing_moves() {
-    if (done_ || !role_.reads_late || reads()) return false;
+    if (done_ || !role_.reads_late || sent_ == role_.data.size()) return false;
     if (!goes_early()) {
         role_.reads_late = false;
     } else {
@@ -119,8 +109,7 @@ void Talker::finish(bool served, const std::string& how) {
 }
 
 std::string Talker::story() const {
-    return text(role_.name, ": ", sent_, " of ", role_.data.size(), " bytes sent, ", got_, " of ", expected().size(),
-                " back, then: ", how_);
+    return text(role_.name, ": ", sent_, " of ", role_.data.size(), " bytes sent, ", got_, " back, then: ", how_);
 }
 
 bool play(std::vector<Talker>& talkers, milliseconds patience, const Meanwhile& meanwhile) {

@@ -34,7 +34,7 @@ struct Role {
     bool reads_late = false;          ///< reads nothing before all is sent, or no more can be
     End end = End::closes;
     std::size_t leaves_after = 0;
-    std::size_t urgent = no_limit; ///< the byte at this place goes out of band: it is not in the stream, so not echoed
+    std::size_t urgent = no_limit; ///< the byte at this place is sent with MSG_OOB
     int receive_buffer = 0;        ///< see Client
     int segment = 0;
 };
@@ -64,7 +64,7 @@ class Talker {
     [[nodiscard]] Clock::time_point done_at() const { return done_at_; }
     /// A byte that it got was not the next one. Empty when there was no such byte.
     [[nodiscard]] const std::string& wrong() const { return wrong_; }
-    /// "small: 12 of 40 bytes back, then Connection reset by peer"
+    /// "small: 40 of 40 bytes sent, 12 back, then: Connection reset by peer"
     [[nodiscard]] std::string story() const;
 
   private:
@@ -74,15 +74,12 @@ class Talker {
     void leave_if_it_is_time();
     void finish(bool served, const std::string& how);
     [[nodiscard]] bool may_send() const;
-    [[nodiscard]] bool reads() const;
-    [[nodiscard]] std::string_view expected() const;
     [[nodiscard]] bool goes_early() const { return role_.end == Role::End::leaves || role_.end == Role::End::resets; }
 
     Role role_;
     Clock::time_point connects_at_ = Clock::now();
     Clock::time_point done_at_;
     Client client_;
-    std::string without_urgent_; // what it must get, where that is not all that it sends
     std::size_t sent_ = 0;
     std::size_t got_ = 0;
     Clock::time_point next_send_;

@@ -1,7 +1,6 @@
 #include "tests/tools/demo/table.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <iomanip>
 #include <sstream>
 

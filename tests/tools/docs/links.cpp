@@ -1,6 +1,5 @@
 #include "tests/tools/docs/links.h"
 
-#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <fstream>

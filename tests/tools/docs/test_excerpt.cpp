@@ -20,7 +20,6 @@ Lines lines_of(const std::string& text) {
 const Lines& code() {
     static const Lines lines = lines_of(R"(// About the file.
 
-#include <map>
 #define TWO_LINES \
     2
 

@@ -4,15 +4,12 @@
 // because of REASON, or of a reason that contains it, and no others.
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #include "tests/support/failed.h"
