@@ -1,7 +1,7 @@
 # How the six servers are built. Lines that begin with ## are what `make help` prints.
 CHAPTERS := 01-blocking-server 02-fork-per-client 03-select-server 04-nonblocking-fcntl 05-epoll-server 06-epoll-threadpool
 CHAPTER  ?= 06
-MAKEFLAGS:= $(MAKEFLAGS) $(if $(MAKELEVEL:0=)$(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+MAKEFLAGS+= $(if $(MAKELEVEL:0=)$(filter -j%,$(MFLAGS)),,-j$(shell nproc))
 # A server is NN-name/server. Everything else that is built is in build/; with SANITIZE=thread all is, in build/thread/.
 BUILD    := build$(if $(SANITIZE),/$(shell echo $(SANITIZE) | tr , -))
 OUT      := $(if $(SANITIZE),$(BUILD)/)

@@ -9,6 +9,7 @@ old=$(echo "$from"-*/server.cpp) new=$(echo "$to"-*/server.cpp)
 for file in "$old" "$new"; do
     [ -f "$file" ] || { echo "diff-$to FROM=$from: there is no $file; the chapters are 01 to 06" >&2; exit 2; }
 done
+tests/need.sh git || exit
 without_includes=$(mktemp -d) || exit
 trap 'rm -rf "$without_includes"' EXIT
 
