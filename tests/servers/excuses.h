@@ -24,6 +24,7 @@ inline const std::vector<Excuse> excuses = {
     {"0", "gone reader", "it does not ignore SIGPIPE", "Broken pipe"},
     {"0", "stopped while it writes", "it does not look at what write returned", "byte"},
     {"0", "starts again", "it does not set SO_REUSEADDR, nor see that bind fails", "it listens on port"},
+    {"0", "urgent", "it does not set SO_OOBINLINE", "'abcd"},
     {"0", "address taken", "it does not see that bind fails", "it listens on port"},
 
     {"1", "silent client", "it serves one client at a time", "nothing in"},
