@@ -134,10 +134,6 @@ play_exercise() {
     [ "$(story <"$copy/lesson.log" | wc -l)" -le 24 ] || echo "        ... and so on, in $copy/lesson.log"
     [ -z "$answer" ] || printf '\nYou expected: %s\n' "$answer"
 
-    if [ "$suite" != faults ]; then
-        title "What else fails because of it (the search takes ${SEARCH:-60} s at most)"
-        wait_for fail_as_well
-    fi
     title 'Why'
     field Why "$patch" | wrap 80
     wild=$(field Wild "$patch" | wrap 80)
@@ -145,8 +141,12 @@ play_exercise() {
     [ -z "$(field Player "$patch")" ] || printf '\nTo see it call by call, beside the right server: %s\n' \
         "make player CHAPTER=$chapter BREAKAGE=$(basename "$patch" .patch)"
     printf '\nYour own files are as they were. The broken server is %s, if you want to try it.\n' "$server"
-    finished=yes
     mark_done
+    finished=yes
+    if [ "$suite" != faults ]; then
+        title "What else fails because of it (the search takes ${SEARCH:-60} s at most)"
+        wait_for fail_as_well
+    fi
 }
 
 # Lays out mine/NAME: the chapter's server, changed where the exercise begins elsewhere, and the task as a comment.

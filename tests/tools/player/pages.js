@@ -72,7 +72,7 @@ function writePage(file, data) {
   const parts = { STYLE: here('page.css'), SCRIPTS: here('state.js') + here('page.js'),
     DATA: JSON.stringify(data).replaceAll('<', '\\u003c') };
   fs.writeFileSync(file, here('page.html').replace(/STYLE|SCRIPTS|DATA/g, (word) => parts[word]));
-  console.log(file);
+  console.log(`${file} is written: open it in a browser`);
 }
 
 function writeIndex(folder) {
